@@ -1,0 +1,14 @@
+"""How a long call tells its caller where it is."""
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Called with (done, total, text); stages never print."""
+
+    def __call__(self, done: int, total: int, text: str = "") -> None:
+        """Show that `done` of `total` steps are finished."""
+
+
+def silent(done: int, total: int, text: str = "") -> None:
+    """Show nothing: the default everywhere."""
