@@ -1,0 +1,26 @@
+"""Networks from images to logits: building, saving, loading and exporting them.
+
+A model maps float32 images (n, 3, h, w), RGB in [0, 1], to logits (n, k); its first layer normalises.
+"""
+
+from ._classifier import Classifier, load, save
+from ._cnn import CNN
+from ._darknet53 import Darknet53
+from ._dropout import Dropout, sample_keys
+from ._evaluating import evaluating
+from ._normalise import Normalise
+from ._table import MODELS, build
+
+__all__ = [
+    "CNN",
+    "MODELS",
+    "Classifier",
+    "Darknet53",
+    "Dropout",
+    "Normalise",
+    "build",
+    "evaluating",
+    "load",
+    "sample_keys",
+    "save",
+]

@@ -1,0 +1,162 @@
+"""A trained classifier: the network and all that is needed to use it; one file that holds both."""
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from surehand.errors import ConfigurationError, UsageError
+
+from ._evaluating import evaluating
+from ._table import MODELS, blank
+from ._write_whole import write_whole
+
+_SCHEMA = 1
+_KEY = "surehand"
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A network with the names of its classes.
+
+    Attributes:
+        model: images (n, 3, size, size) in [0, 1] to logits (n, k).
+        architecture: a key of MODELS.
+        classes: k different names; the position of a name is the position of its logit.
+        size: height and width of the images in pixels.
+        temperature: what logits are divided by before softmax, fitted after training; > 0.
+        metadata: what can be written as JSON and others should know: licence of the data, metrics, versions, seed.
+    """
+
+    model: nn.Module
+    architecture: str
+    classes: tuple[str, ...]
+    size: int
+    temperature: float = 1.0
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(set(self.classes)) != len(self.classes):
+            raise UsageError(f"Class names must differ from each other; got {', '.join(self.classes)}.")
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise UsageError(f"The temperature must be a positive number; got {self.temperature}.")
+
+    def probabilities(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
+        """softmax(logits / temperature), in float32, in evaluation mode, without gradients.
+
+        Args:
+            images: of the classifier's size, in [0, 1]; moved to the model's device.
+        """
+        if images.shape[2:] != (self.size, self.size):
+            height, width = images.shape[2:]
+            raise UsageError(f"This classifier reads images of {self.size}x{self.size} pixels; got {height}x{width}.")
+        device = next(self.model.parameters()).device
+        with evaluating(self.model), torch.no_grad():
+            return (self.model(images.to(device)).float() / self.temperature).softmax(1)
+
+
+def save(classifier: Classifier, path: str | Path) -> None:
+    """Write a classifier as one `.safetensors` file: the tensors, and everything else as JSON in its header.
+
+    The file appears whole or not at all: when anything fails, a file that was there before is untouched.
+
+    Raises:
+        ConfigurationError: the file cannot be written (no such folder, no permission, disk full).
+    """
+    header = {
+        "schema": _SCHEMA,
+        "architecture": classifier.architecture,
+        "classes": list(classifier.classes),
+        "size": classifier.size,
+        "normalisation": _normalisation(classifier.model),
+        "temperature": classifier.temperature,
+        "metadata": classifier.metadata,
+    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in classifier.model.state_dict().items()}
+    write_whole(safetensors.torch.save(tensors, {_KEY: json.dumps(header, allow_nan=False)}), Path(path))
+
+
+def load(path: str | Path) -> Classifier:
+    """Read a classifier that `save` wrote; nothing in the file is executed.
+
+    Returns:
+        The classifier, its model on the CPU and in evaluation mode.
+
+    Raises:
+        ConfigurationError: no such file, or not a classifier file that this version reads.
+    """
+    path = Path(path)
+    header, tensors = _read(path)
+    if header.get("schema") != _SCHEMA:
+        raise ConfigurationError(
+            f"{path} has schema {header.get('schema')}, and this version of surehand reads schema {_SCHEMA}: "
+            "load it with the version that wrote it."
+        )
+    if header.get("architecture") not in MODELS:
+        raise ConfigurationError(
+            f"{path} holds the unknown architecture {header.get('architecture')!r}; known are {', '.join(MODELS)}."
+        )
+    try:
+        architecture, classes, size = header["architecture"], header["classes"], header["size"]
+        model = blank(architecture, len(classes), size)
+        classifier = Classifier(model, architecture, tuple(classes), size, header["temperature"], header["metadata"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"The header of {path} is damaged: {error}.") from error
+    _check_tensors(path, expected=model.state_dict(), found=tensors)
+    model.load_state_dict(tensors, assign=True)
+    model.eval()
+    return classifier
+
+
+def _normalisation(model: nn.Module) -> dict[str, list[float]]:
+    """For readers of the header; the tensors decide."""
+    return {name: model.get_buffer(f"normalise.{name}").flatten().tolist() for name in ("mean", "std")}
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Header and tensors of one of our files."""
+    if not path.is_file():
+        raise ConfigurationError(f"There is no model file {path}.")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get(_KEY, "null"))
+            # Copies: the originals are views of the file, which others may change.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        if _is_pickle(path):
+            raise ConfigurationError(
+                f"{path} is a pickle, and pickles are never loaded, because opening one runs the code inside; "
+                "load it where it comes from and save the weights as .safetensors."
+            ) from error
+        raise ConfigurationError(f"{path} is not a .safetensors file, or is damaged: {error}.") from error
+    if not isinstance(header, dict):
+        raise ConfigurationError(f"{path} is a .safetensors file, but not a classifier saved by surehand.")
+    return header, tensors
+
+
+def _is_pickle(path: Path) -> bool:
+    """By its first bytes: torch's zip archives of pickles, and bare pickles of protocol 2 and later."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    return start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"})
+
+
+def _check_tensors(path: Path, expected: dict[str, Tensor], found: dict[str, Tensor]) -> None:
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            raise ConfigurationError(f"{path} lacks the tensor {name!r} of its architecture.")
+        if name not in expected:
+            raise ConfigurationError(f"{path} holds the tensor {name!r}, which its architecture has no place for.")
+        want, have = expected[name], found[name]
+        if have.shape != want.shape or have.dtype != want.dtype:
+            raise ConfigurationError(
+                f"{path}: the tensor {name!r} is {have.dtype} {tuple(have.shape)}; "
+                f"its architecture needs {want.dtype} {tuple(want.shape)}."
+            )

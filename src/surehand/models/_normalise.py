@@ -1,0 +1,37 @@
+"""The first layer of every model: from pixels in [0, 1] to what the network was made for."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+RGB = tuple[float, float, float]
+
+
+class Normalise(nn.Module):
+    """(images - mean) / std, each colour channel by itself.
+
+    It is part of the model, so that everywhere outside it epsilon, masks and hidden pixels mean pixels.
+
+    Args:
+        mean: subtracted from red, green and blue; in units of the pixel range [0, 1].
+        std: what they are then divided by; the same units.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: RGB, std: RGB) -> None:
+        super().__init__()
+        self._constants = {"mean": mean, "std": std}
+        self.register_buffer("mean", torch.empty(3, 1, 1))
+        self.register_buffer("std", torch.empty(3, 1, 1))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Write the constants into the buffers, as a model that was built without memory needs."""
+        for name, constants in self._constants.items():
+            self.get_buffer(name).copy_(torch.tensor(constants, device="cpu").reshape(3, 1, 1))
+
+    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
+        """Images in [0, 1] to normalised images."""
+        return (images - self.mean) / self.std

@@ -1,0 +1,48 @@
+"""The architectures by name."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from surehand.errors import UsageError
+
+from ._cnn import CNN
+from ._darknet53 import Darknet53
+from ._initialise import initialise
+
+MODELS: dict[str, Callable[[int, int], nn.Module]] = {
+    "cnn": lambda classes, size: CNN(classes, size),
+    "darknet53": lambda classes, size: Darknet53(classes),
+}
+
+
+def build(name: str, classes: int, size: int, seed: int = 0) -> nn.Module:
+    """A network with initial weights that depend on the seed alone; no global generator is read or written.
+
+    Args:
+        name: a key of MODELS.
+        classes: number of logits, k >= 2.
+        size: height and width of the images in pixels.
+        seed: of the initial weights.
+
+    Returns:
+        A module in training mode that maps images (n, 3, size, size) in [0, 1] to logits (n, k).
+
+    Raises:
+        UsageError: unknown name, fewer than two classes, or images too small for the network.
+    """
+    model = blank(name, classes, size).to_empty(device="cpu")
+    initialise(model, seed)
+    return model
+
+
+def blank(name: str, classes: int, size: int) -> nn.Module:
+    """A network without memory for its weights (on torch's meta device), to be filled."""
+    if name not in MODELS:
+        raise UsageError(f"There is no model {name!r}; choose one of {', '.join(MODELS)}.")
+    if classes < 2:
+        raise UsageError(f"A classifier needs at least two classes; got {classes}.")
+    # Built with memory, torch's layers would draw throw-away weights from the global generator.
+    with torch.device("meta"):
+        return MODELS[name](classes, size)
