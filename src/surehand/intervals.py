@@ -2,7 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, lgamma, log, log1p
+from functools import lru_cache
+from math import log, log1p
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,16 @@ def proportion(successes: int, n: int, confidence: float = 0.95) -> Proportion:
 
 def _cdf(k: int, n: int, p: float) -> float:
     """P(X <= k) for X ~ Binomial(n, p), 0 < p < 1."""
-    term = lgamma(n + 1) + n * log1p(-p)
-    ratio = log(p) - log1p(-p)
-    return min(1.0, sum(exp(term - lgamma(i + 1) - lgamma(n - i + 1) + i * ratio) for i in range(k + 1)))
+    i = np.arange(k + 1)
+    log_terms = _log_binomials(n)[: k + 1] + i * log(p) + (n - i) * log1p(-p)
+    return min(1.0, float(np.exp(log_terms).sum()))
+
+
+@lru_cache(maxsize=64)
+def _log_binomials(n: int) -> NDArray[np.float64]:
+    """log of n over i, for i = 0 ... n."""
+    i = np.arange(n)
+    return np.concatenate([[0.0], np.cumsum(np.log(n - i) - np.log(i + 1))])
 
 
 def _solve(below: Callable[[float], bool]) -> float:

@@ -1,0 +1,72 @@
+"""The folder of a run: where results go, and which stages need not be done again."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from surehand import __version__
+from surehand.errors import DataError
+
+Result = dict[str, Any]
+
+
+class RunFolder:
+    """A run's folder; `path` exists once this is made."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"Could not make the run folder {path}: {error.strerror}. Choose another with --out.") from error
+
+    def file(self, name: str) -> Path:
+        """The path of a file in the folder, whose own folder exists."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write JSON in one step: readers see the old file or the new one."""
+        self.write_text(name, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write text in one step."""
+        path = self.file(name)
+        temporary = path.with_name(path.name + ".part")
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise DataError(f"Could not write {path}: {error.strerror}. Free some space, then run the same command.") from error
+
+    def stage(self, name: str, inputs: Any, make: Callable[[], Result]) -> Result:
+        """What `make()` returns, or what it returned before if inputs and version are the same and its files are there.
+
+        Args:
+            name: of the stage.
+            inputs: everything the result depends on, as plain values.
+            make: returns plain values; under "files" the names of the files it wrote.
+        """
+        key = hashlib.sha256(json.dumps([__version__, inputs], sort_keys=True).encode()).hexdigest()
+        record = self.path / "stages" / f"{name}.json"
+        if record.exists():
+            old = json.loads(record.read_text())
+            if old["key"] == key and all((self.path / file).exists() for file in old["result"]["files"]):
+                return old["result"]
+        result = {"files": [], **make()}
+        self.write_json(f"stages/{name}.json", {"key": key, "result": result})
+        return result
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

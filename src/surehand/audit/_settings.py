@@ -1,0 +1,112 @@
+"""What an audit is asked to do, and the configuration file that says it again."""
+
+import json
+import re
+import tomllib
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from surehand.data import Augmentation
+from surehand.errors import ConfigurationError, UsageError
+from surehand.models import MODELS
+from surehand.train import Settings, recipe
+
+
+@dataclass(frozen=True)
+class AuditSettings:
+    """One audit.
+
+    Attributes:
+        source: where the images are: a folder, a zip, "kaggle:owner/name" or "letters".
+        models: names in `MODELS`, audited one after the other on the same split.
+        size: height and width at which the models see the images.
+        external: name -> source of labelled images that nothing is ever trained on or chosen by.
+        training: what differs from each model's recipe, by field of `train.Settings`.
+        attack_images: how many held-back images are attacked; fewer if there are fewer.
+        seed: names every random choice.
+    """
+
+    source: str = "letters"
+    models: tuple[str, ...] = ("cnn",)
+    size: int = 64
+    external: dict[str, str] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    attack_images: int = 512
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.models if name not in MODELS]
+        if unknown or not self.models:
+            raise UsageError(f"There is no model {', '.join(unknown) or 'named'}; choose from {', '.join(MODELS)}.")
+        if len(set(self.models)) < len(self.models):
+            raise UsageError(f"Each model can be named once; got {', '.join(self.models)}.")
+        if not 16 <= self.size <= 1024:
+            raise UsageError(f"size must lie in 16 ... 1024 pixels; got {self.size}.")
+        if self.attack_images < 1:
+            raise UsageError(f"attack_images must be at least 1; got {self.attack_images}.")
+        for name in self.external:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.]*", name) or name in ("random", "grouped", "batch"):
+                raise UsageError(
+                    f"An external set cannot be called {name!r}: use letters, digits, '_' or '.', "
+                    "and not 'random', 'grouped' or 'batch'."
+                )
+
+    def for_model(self, architecture: str) -> Settings:
+        """How this model is trained: its recipe with the differences asked for."""
+        return recipe(architecture, **{**self.training, "seed": self.seed})
+
+    def to_toml(self) -> str:
+        """A configuration file that `from_toml` reads; it states the differences, and recipes stay recipes."""
+        lines = ["# surehand run --config THIS_FILE repeats the run."]
+        values = asdict(self)
+        tables = {name: values.pop(name) for name in ("external", "training")}
+        augmentation = tables["training"].pop("augmentation", None)
+        lines += [f"{name} = {_toml(value)}" for name, value in values.items()]
+        if augmentation is not None:
+            tables["training.augmentation"] = augmentation
+        for title, table in tables.items():
+            lines += ["", f"[{title}]", *(f"{_toml(name)} = {_toml(value)}" for name, value in table.items())]
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def from_toml(cls, path: Path) -> "AuditSettings":
+        """Read a configuration file.
+
+        Raises:
+            ConfigurationError: no such file, not TOML, or a key that does not exist.
+        """
+        try:
+            values = tomllib.loads(path.read_text())
+        except OSError as error:
+            raise ConfigurationError(f"Could not read the configuration {path}: {error.strerror}.") from error
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigurationError(f"{path} is not TOML: {error}.") from error
+        _refuse_unknown(path, "", values, cls)
+        _refuse_unknown(path, "training.", values.get("training", {}), Settings)
+        try:
+            if "augmentation" in values.get("training", {}):
+                augmentation = values["training"]["augmentation"]
+                _refuse_unknown(path, "training.augmentation.", augmentation, Augmentation)
+                values["training"]["augmentation"] = Augmentation(
+                    **{name: tuple(v) if isinstance(v, list) else v for name, v in augmentation.items()}
+                )
+            return replace(cls(), **{**values, "models": tuple(values.get("models", cls().models))})
+        except (TypeError, UsageError) as error:
+            raise ConfigurationError(f"{path}: {error}") from error
+
+
+def _refuse_unknown(path: Path, prefix: str, values: dict[str, Any], kind: type) -> None:
+    known = {f.name for f in fields(kind)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        from difflib import get_close_matches
+
+        near = get_close_matches(unknown[0], known, 1)
+        hint = f" Did you mean {prefix}{near[0]}?" if near else f" Known are {', '.join(sorted(known))}."
+        raise ConfigurationError(f"{path} sets {prefix}{unknown[0]}, which does not exist.{hint}")
+
+
+def _toml(value: Any) -> str:
+    """A string, number, truth value or list as TOML, whose notation for these is JSON's."""
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

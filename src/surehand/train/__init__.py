@@ -1,0 +1,51 @@
+"""Training and evaluation: model + data -> TrainResult, Evaluation."""
+
+from ._early_stopping import Stopping, observe, reason_to_stop
+from ._evaluation import (
+    Bin,
+    ClassScore,
+    Confusion,
+    Evaluation,
+    confusion_matrix,
+    evaluate,
+    expected_calibration_error,
+    fit_temperature,
+    predict,
+    reliability,
+)
+from ._loop import Step, train
+from ._order import batches, dropout_keys, shard
+from ._probe import Choice, probe
+from ._result import Epoch, TrainResult
+from ._schedule import SCHEDULES, Moment
+from ._settings import RECIPES, Settings, recipe
+
+__all__ = [
+    "RECIPES",
+    "SCHEDULES",
+    "Bin",
+    "Choice",
+    "ClassScore",
+    "Confusion",
+    "Epoch",
+    "Evaluation",
+    "Moment",
+    "Settings",
+    "Step",
+    "Stopping",
+    "TrainResult",
+    "batches",
+    "confusion_matrix",
+    "dropout_keys",
+    "evaluate",
+    "expected_calibration_error",
+    "fit_temperature",
+    "observe",
+    "predict",
+    "probe",
+    "reason_to_stop",
+    "recipe",
+    "reliability",
+    "shard",
+    "train",
+]

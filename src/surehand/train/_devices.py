@@ -1,0 +1,172 @@
+"""One training run shared by several processes of this machine, each a device of the same Fabric."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning_fabric import Fabric
+
+from surehand.data import Samples
+from surehand.errors import SurehandError
+from surehand.models import build
+from . import _checkpoint as checkpoints
+from ._loop import CHECKPOINT, OnEpoch, OnStep, Step, _State, train_here
+from ._probe import Choice
+from ._result import Epoch, TrainResult
+from ._settings import Settings
+
+
+def train_on_devices(
+    architecture: str,
+    images: Samples,
+    validation: Samples,
+    settings: Settings,
+    folder: Path | None,
+    save_every: float,
+    on_step: OnStep,
+    on_epoch: OnEpoch,
+) -> TrainResult:
+    """`train`, by `settings.devices` processes over gloo; the same order, augmentation and, to rounding, weights."""
+    with tempfile.TemporaryDirectory(prefix="surehand-devices-") as temporary:
+        job = Path(temporary)
+        home = folder or job
+        values = {"architecture": architecture, "settings": settings.to_dict(), "folder": str(home), "save_every": save_every}
+        (job / "job.json").write_text(json.dumps(values))
+        for name, samples in (("images", images), ("validation", validation)):
+            _hand_over(samples, job / name)
+        _run_processes(job, settings.devices, on_step, on_epoch)
+        return _result(home, architecture, images, settings)
+
+
+def _run_processes(job: Path, devices: int, on_step: OnStep, on_epoch: OnEpoch) -> None:
+    """Start the processes, pass on what the first one tells, wait for all."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "surehand.train._devices", str(job)],
+            env={**os.environ, **_environment(rank, devices, port)},
+            stdout=subprocess.PIPE if rank == 0 else subprocess.DEVNULL,
+            text=True,
+        )
+        for rank in range(devices)
+    ]
+    try:
+        for line in processes[0].stdout or ():
+            kind, values = json.loads(line)
+            if kind == "step":
+                on_step(Step(**values))
+            else:
+                on_epoch(Epoch(**values))
+        codes = [process.wait() for process in processes]
+    except KeyboardInterrupt:
+        for process in processes:  # they got Ctrl-C as well if a terminal sent it; twice does no harm after the save
+            process.send_signal(signal.SIGINT)
+            process.wait()
+        raise
+    finally:
+        for process in processes:
+            process.kill()
+    if any(code == 130 for code in codes):
+        raise KeyboardInterrupt
+    if any(codes):
+        raise SurehandError(f"Training on {devices} devices ended with exit codes {codes}; its own messages are above.")
+
+
+def _environment(rank: int, devices: int, port: int) -> dict[str, str]:
+    """What tells Fabric, and the libraries below it, which device a process is."""
+    threads = max(1, (os.cpu_count() or 1) // devices)
+    return {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": str(devices),
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "NODE_RANK": "0",
+        # Nothing leaves the machine, and gloo need not look up the machine's name.
+        "GLOO_SOCKET_IFNAME": "lo" if sys.platform.startswith("linux") else "lo0",
+        "OMP_NUM_THREADS": str(threads),
+    }
+
+
+def _hand_over(samples: Samples, path: Path) -> None:
+    """Write what another process needs to make the same samples; pixels on disk already are not written again."""
+    pixels = samples.pixels
+    if not (isinstance(pixels, np.memmap) and pixels.filename and pixels.offset == _npy_offset(pixels)):
+        np.save(path.with_suffix(".npy"), pixels)
+        source = path.with_suffix(".npy")
+    else:
+        source = Path(str(pixels.filename))
+    np.savez(path.with_suffix(".npz"), rows=samples.rows, labels=samples.labels, ids=samples.ids)
+    names = {"pixels": str(source), "paths": samples.paths, "classes": samples.classes}
+    path.with_suffix(".json").write_text(json.dumps(names))
+
+
+def _npy_offset(pixels: np.memmap) -> int:
+    """Where the data of a whole .npy file begins: a memory map that starts elsewhere is only a part of it."""
+    return int(np.load(pixels.filename, mmap_mode="r").offset) if str(pixels.filename).endswith(".npy") else -1
+
+
+def _take_over(path: Path) -> Samples:
+    names: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
+    arrays = np.load(path.with_suffix(".npz"))
+    pixels = np.load(names["pixels"], mmap_mode="r")
+    return Samples(
+        pixels, arrays["rows"], arrays["labels"], arrays["ids"], tuple(names["paths"]), tuple(names["classes"])
+    )
+
+
+def _result(folder: Path, architecture: str, images: Samples, settings: Settings) -> TrainResult:
+    saved = checkpoints.read(folder / CHECKPOINT)
+    state, choice = _State.from_dict(saved.progress["state"]), Choice(**saved.progress["choice"])
+    model = build(architecture, len(images.classes), images.pixels.shape[1], seed=settings.seed)
+    model.load_state_dict(saved.best or saved.weights)
+    reason = state.stopped_because or ""
+    return TrainResult(model.eval(), tuple(state.history), state.stopping.best_epoch, reason, state.seconds, settings, choice)
+
+
+def _work(job: Path) -> None:
+    """Be one of the processes."""
+    values = json.loads((job / "job.json").read_text())
+    settings = Settings.from_dict(values["settings"])
+    fabric = Fabric(accelerator="cpu", devices=settings.devices, strategy="ddp")
+    fabric.launch()
+
+    def tell(kind: str, value: Any) -> None:
+        if fabric.is_global_zero:
+            print(json.dumps([kind, value]), flush=True)
+
+    try:
+        train_here(
+            fabric,
+            values["architecture"],
+            _take_over(job / "images"),
+            _take_over(job / "validation"),
+            settings,
+            Path(values["folder"]),
+            values["save_every"],
+            lambda step: tell("step", vars(step)),
+            lambda epoch: tell("epoch", epoch.to_dict()),
+        )
+    finally:
+        import torch.distributed as dist
+
+        dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    try:
+        _work(Path(sys.argv[1]))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except SurehandError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -1,0 +1,337 @@
+"""The training loop: the same whether it runs alone, shares each batch with other devices, or goes on after a kill."""
+
+import hashlib
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch.nn import functional as F
+
+from surehand.data import Samples
+from surehand.errors import ConfigurationError
+from surehand.models import build, sample_keys
+from . import _checkpoint as checkpoints
+from ._batches import augmented
+from ._early_stopping import Stopping, observe, reason_to_stop
+from ._order import batches, shard
+from ._probe import LAYOUTS, Choice, probe
+from ._result import Epoch, TrainResult
+from ._schedule import SCHEDULES, Moment
+from ._settings import Settings
+from ._sync_batch_norm import synchronise
+
+CHECKPOINT = "checkpoint.safetensors"
+METRICS = "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where training is, after a step.
+
+    Attributes:
+        epoch: from 1, of `epochs`.
+        done: training images seen in this epoch, of `total`.
+        images_per_second: over this epoch so far.
+        seconds_left: in this epoch.
+        accuracy: of the last validation, in [0, 1]; None before the first.
+    """
+
+    epoch: int
+    epochs: int
+    done: int
+    total: int
+    images_per_second: float
+    seconds_left: float
+    accuracy: float | None
+
+
+OnStep = Callable[[Step], None]
+OnEpoch = Callable[[Epoch], None]
+
+
+@dataclass
+class _State:
+    """What changes while training, apart from the tensors."""
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+    rate: float = 0.0
+    stopping: Stopping = Stopping()
+    history: list[Epoch] = field(default_factory=list)
+    stopped_because: str | None = None
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "_State":
+        stopping, history = Stopping(**values["stopping"]), [Epoch(**epoch) for epoch in values["history"]]
+        return cls(**{**values, "stopping": stopping, "history": history})
+
+
+def train(
+    architecture: str,
+    images: Samples,
+    validation: Samples,
+    settings: Settings,
+    *,
+    folder: Path | None = None,
+    save_every: float = 60.0,
+    on_step: OnStep = lambda step: None,
+    on_epoch: OnEpoch = lambda epoch: None,
+) -> TrainResult:
+    """Train one model, or go on with it where `folder` holds a checkpoint of the same run.
+
+    Every random choice is a function of (seed, epoch, sample id), and the checkpoint holds the rest: a run that was killed
+    at any step and resumed ends with the same weights, bit for bit, on one device.
+
+    Args:
+        architecture: a name in `surehand.models.MODELS`.
+        images: to train on.
+        validation: decides when to stop and which weights are kept; never trained on.
+        settings: how.
+        folder: for `checkpoint.safetensors` and `metrics.jsonl`; None keeps nothing.
+        save_every: seconds between checkpoints within an epoch; 0 saves after every step.
+        on_step: called after each step.
+        on_epoch: called after each epoch; when resuming, first for the epochs already done.
+
+    Raises:
+        ConfigurationError: the checkpoint in `folder` belongs to another run.
+        KeyboardInterrupt: after Ctrl-C, once the checkpoint is saved.
+    """
+    if settings.devices > 1:
+        from ._devices import train_on_devices
+
+        return train_on_devices(architecture, images, validation, settings, folder, save_every, on_step, on_epoch)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    return train_here(fabric, architecture, images, validation, settings, folder, save_every, on_step, on_epoch)
+
+
+def train_here(
+    fabric: Fabric,
+    architecture: str,
+    images: Samples,
+    validation: Samples,
+    settings: Settings,
+    folder: Path | None,
+    save_every: float,
+    on_step: OnStep,
+    on_epoch: OnEpoch,
+) -> TrainResult:
+    """`train` as one of `fabric.world_size` devices, all of which make this call."""
+    run = _Run(fabric, architecture, images, validation, settings, folder)
+    run.write_metrics()
+    for epoch in run.state.history:
+        on_epoch(epoch)
+    with _interruption() as interrupted:
+        while run.state.stopped_because is None:
+            run.train_epoch(save_every, on_step, interrupted)
+            run.finish_epoch()
+            on_epoch(run.state.history[-1])
+    return run.result()
+
+
+class _Run:
+    """A model in training: what stands in a checkpoint, and how to take it one epoch further."""
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        architecture: str,
+        images: Samples,
+        validation: Samples,
+        settings: Settings,
+        folder: Path | None,
+    ) -> None:
+        self.fabric, self.images, self.validation, self.settings, self.folder = fabric, images, validation, settings, folder
+        self.identity = _identity(architecture, images, validation, settings)
+        saved = self._saved()
+        size = images.pixels.shape[1]
+        model = build(architecture, len(images.classes), size, seed=settings.seed)
+        self.choice = Choice(**saved.progress["choice"]) if saved else _choose(fabric, model, size, settings)
+        self.model = model.to(memory_format=LAYOUTS[self.choice.layout])
+        self.state = _State.from_dict(saved.progress["state"]) if saved else _State()
+        self.best = dict(saved.best) if saved else {}
+        if saved:
+            self.model.load_state_dict(saved.weights)
+        if fabric.world_size > 1:
+            synchronise(self.model)
+        self.optimizer = _optimizer(self.model, settings)
+        self.forward, self._fabric_optimizer = fabric.setup(self.model, self.optimizer)
+        if saved:
+            checkpoints.unflatten(self.optimizer, saved.optimizer)
+
+    def train_epoch(self, save_every: float, on_step: OnStep, interrupted: Callable[[], bool]) -> None:
+        """Take the steps of this epoch that are left."""
+        state, settings, world = self.state, self.settings, self.fabric.world_size
+        plan = batches(len(self.images), settings.batch, seed=settings.seed, epoch=state.epoch)
+        mine = [shard(positions, self.fabric.global_rank, world) for positions in plan[state.step :]]
+        done = seen_before = sum(len(positions) for positions in plan[: state.step])
+        seconds_before, started = state.seconds, monotonic()
+        last_save = started
+        self.forward.train()
+        stream = augmented(self.images, mine, settings.augmentation, seed=settings.seed, epoch=state.epoch)
+        for batch in stream:
+            global_size = len(plan[state.step])
+            self._set_learning_rate((state.epoch + state.step / len(plan)) / settings.epochs)
+            with self._precision(), sample_keys(self.model, batch.keys):
+                logits = self.forward(batch.images)
+            losses = F.cross_entropy(
+                logits.float(), batch.labels, label_smoothing=settings.label_smoothing, reduction="sum"
+            )
+            self._fabric_optimizer.zero_grad()
+            # Gradients are averaged over devices: times `world`, so that they become those of the global mean.
+            self.fabric.backward(losses * (world / global_size))
+            self._fabric_optimizer.step()
+            loss, stop = self._sum_over_devices(losses.item(), float(interrupted()))
+            state.step, state.loss_sum, done = state.step + 1, state.loss_sum + loss, done + global_size
+            now = monotonic()
+            state.seconds = seconds_before + now - started
+            rate = (done - seen_before) / (now - started)
+            accuracy = state.history[-1].validation_accuracy if state.history else None
+            left = (len(self.images) - done) / rate
+            on_step(Step(state.epoch + 1, settings.epochs, done, len(self.images), rate, left, accuracy))
+            if stop or now - last_save >= save_every:
+                self.save()
+                last_save = now
+            if stop:
+                raise KeyboardInterrupt
+        state.rate = (done - seen_before) / max(monotonic() - started, 1e-9)
+
+    def finish_epoch(self) -> None:
+        """Validate, keep the best weights, decide whether to go on, save."""
+        state, started = self.state, monotonic()
+        loss, accuracy = self._validate()
+        state.seconds += monotonic() - started
+        state.stopping = observe(state.stopping, loss, state.epoch + 1, self.settings.min_delta)
+        state.epoch += 1
+        if state.stopping.best_epoch == state.epoch:
+            self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        spent = state.seconds - sum(epoch.seconds for epoch in state.history)
+        rate, mean_loss = self.optimizer.param_groups[0]["lr"], state.loss_sum / len(self.images)
+        state.history.append(Epoch(state.epoch, mean_loss, loss, accuracy, rate, state.rate, spent))
+        state.step, state.loss_sum = 0, 0.0
+        state.stopped_because = reason_to_stop(
+            state.stopping, loss, state.epoch, self.settings.epochs, self.settings.patience
+        )
+        self.save()
+        self.write_metrics()
+
+    def save(self) -> None:
+        """Write the checkpoint, from one device."""
+        if self.folder is None or not self.fabric.is_global_zero:
+            return
+        progress = {"identity": self.identity, "choice": self.choice.to_dict(), "state": asdict(self.state)}
+        tensors = self.model.state_dict(), self.best, checkpoints.flatten(self.optimizer)
+        checkpoints.write(checkpoints.Checkpoint(*tensors, progress), self.folder / CHECKPOINT)
+
+    def write_metrics(self) -> None:
+        """Write the history as lines of JSON: whole, so that a resumed run leaves no line twice."""
+        if self.folder is not None and self.fabric.is_global_zero:
+            lines = [json.dumps(epoch.to_dict()) + "\n" for epoch in self.state.history]
+            (self.folder / METRICS).write_text("".join(lines))
+
+    def result(self) -> TrainResult:
+        """The model with its best weights."""
+        state = self.state
+        self.model.load_state_dict(self.best or self.model.state_dict())
+        return TrainResult(
+            self.model.eval(),
+            tuple(state.history),
+            state.stopping.best_epoch,
+            state.stopped_because or "",
+            state.seconds,
+            self.settings,
+            self.choice,
+        )
+
+    def _validate(self) -> tuple[float, float]:
+        """Mean cross-entropy and accuracy over the validation images, each counted once, whoever computes it."""
+        self.forward.eval()
+        n, totals = len(self.validation), torch.zeros(2, dtype=torch.float64)
+        mine = shard(np.arange(n), self.fabric.global_rank, self.fabric.world_size)
+        with torch.inference_mode(), self._precision():
+            for positions in np.array_split(mine, max(1, -(-len(mine) // self.settings.batch))):
+                logits = self.model(self.validation.images(positions)).float()
+                labels = torch.from_numpy(self.validation.labels[positions])
+                totals[0] += F.cross_entropy(logits, labels, reduction="sum")
+                totals[1] += (logits.argmax(1) == labels).sum()
+        loss, correct = self._sum_over_devices(*totals.tolist())
+        return loss / n, correct / n
+
+    def _set_learning_rate(self, done: float) -> None:
+        factor = SCHEDULES[self.settings.schedule](Moment(done, self.state.stopping.plateaus))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * factor
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.fabric.device.type, torch.bfloat16, enabled=self.choice.precision == "bfloat16")
+
+    def _sum_over_devices(self, *values: float) -> list[float]:
+        if self.fabric.world_size == 1:
+            return list(values)
+        return self.fabric.all_reduce(torch.tensor(values, dtype=torch.float64), reduce_op="sum").tolist()
+
+    def _saved(self) -> checkpoints.Checkpoint | None:
+        if self.folder is None or not (self.folder / CHECKPOINT).exists():
+            return None
+        saved = checkpoints.read(self.folder / CHECKPOINT)
+        if saved.progress["identity"] != self.identity:
+            raise ConfigurationError(
+                f"{self.folder / CHECKPOINT} belongs to a run with other images or settings. Delete it, or train elsewhere."
+            )
+        return saved
+
+
+def _choose(fabric: Fabric, model: nn.Module, size: int, settings: Settings) -> Choice:
+    if fabric.world_size == 1:
+        return probe(model, size, settings.batch, settings.precision)
+    # Every device must choose alike, and probes that run side by side disturb each other.
+    return Choice("float32" if settings.precision == "auto" else settings.precision, "channels_last", {})
+
+
+def _optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    parameters = list(model.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+
+
+def _identity(architecture: str, images: Samples, validation: Samples, settings: Settings) -> str:
+    """Names a run by all that decides its result; the number of devices does not."""
+    values = {**settings.to_dict(), "devices": None}
+    digest = hashlib.sha256(json.dumps([architecture, images.classes, values], sort_keys=True).encode())
+    for samples in (images, validation):
+        digest.update(samples.ids.tobytes() + samples.labels.tobytes() + str(samples.pixels.shape[1:]).encode())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _interruption() -> Iterator[Callable[[], bool]]:
+    """Ask whether Ctrl-C was pressed, so that a run ends between two steps; pressed again, it ends at once."""
+    pressed = False
+
+    def note(number: int, frame: object) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, previous)
+
+    if threading.current_thread() is not threading.main_thread():  # signals reach the main thread alone
+        yield lambda: False
+        return
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, previous)

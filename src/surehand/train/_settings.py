@@ -1,0 +1,85 @@
+"""What a training run is asked to do: one frozen value, from which the command line makes its flags."""
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from surehand.data import Augmentation
+from surehand.errors import UsageError
+from ._schedule import SCHEDULES
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train one model.
+
+    Attributes:
+        epochs: at most so many passes over the training images; early stopping may end sooner.
+        batch: images a step, over all devices together; at least 2. An epoch is cut into nearly equal batches of at
+            most this many, so there is no tiny last one.
+        learning_rate: the largest rate of the schedule, for AdamW (Loshchilov and Hutter, ICLR 2019).
+        weight_decay: decoupled, on weights of two or more dimensions only.
+        schedule: a name in `SCHEDULES`.
+        label_smoothing: in [0, 1).
+        patience: stop after so many consecutive validations without a new best validation loss.
+        min_delta: a loss counts as a new best only if lower than the best by more than this.
+        augmentation: what is done to training images, and to no others.
+        precision: "float32", "bfloat16" (mixed, by autocast), or "auto": what a probe finds faster.
+        devices: processes that share each batch.
+        seed: names every random choice of the run.
+    """
+
+    epochs: int = 20
+    batch: int = 128
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    schedule: str = "cosine"
+    label_smoothing: float = 0.05
+    patience: int = 5
+    min_delta: float = 0.0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    precision: str = "auto"
+    devices: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, smallest in (("epochs", 1), ("batch", 2), ("patience", 1), ("devices", 1)):
+            if getattr(self, name) < smallest:
+                raise UsageError(f"{name} must be at least {smallest}; got {getattr(self, name)}.")
+        if not self.learning_rate > 0:
+            raise UsageError(f"learning_rate must be above 0; got {self.learning_rate}.")
+        if not 0 <= self.label_smoothing < 1:
+            raise UsageError(f"label_smoothing must be in [0, 1); got {self.label_smoothing}.")
+        if self.batch < 2 * self.devices:
+            raise UsageError(f"batch {self.batch} is too small for {self.devices} devices; give at least 2 a device.")
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}; got {self.precision!r}.")
+        if self.schedule not in SCHEDULES:
+            raise UsageError(f"schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for a configuration file."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Settings":
+        """The inverse of `to_dict`."""
+        return cls(**{**values, "augmentation": Augmentation(**values["augmentation"])})
+
+
+# Per architecture, what differs from the defaults: 41 million parameters cost a hundred times more a step on a
+# processor and need a gentler rate and fewer passes. The original system, too, gave Darknet-53 6 epochs and the CNN 30.
+RECIPES: dict[str, dict[str, Any]] = {
+    "cnn": {},
+    "darknet53": {"epochs": 8, "learning_rate": 1e-3},
+}
+
+
+def recipe(architecture: str, **overrides: Any) -> Settings:
+    """The settings for an architecture, with what the caller asks for in place of the recipe's own.
+
+    >>> recipe("darknet53", batch=64).epochs
+    8
+    """
+    return replace(Settings(), **{**RECIPES.get(architecture, {}), **overrides})
