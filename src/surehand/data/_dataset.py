@@ -1,0 +1,180 @@
+"""A data set ready to train on: manifest, pictures in memory-mapped bytes, and views of its splits."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Int64, UInt8, UInt64
+from torch import Tensor
+
+from surehand.data._augment import to_images
+from surehand.data._cache import cache_folder, cached_scan
+from surehand.data._groups import Groups, group
+from surehand.data._layout import find_layout
+from surehand.data._manifest import Manifest, sample_ids
+from surehand.data._names import matched
+from surehand.data._scan import Scan
+from surehand.data._sources import locate
+from surehand.data._split import SPLITS, split
+from surehand.errors import UsageError
+from surehand.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Some images of a set, by position 0 to len - 1.
+
+    Attributes:
+        pixels: pictures of the whole set, uint8 RGB, usually a memory map.
+        rows: which of them these are.
+        labels: true classes, in [0, k).
+        ids: sample ids: the first 8 bytes of each file's SHA-256.
+        paths: of the files, relative to the set's root.
+        classes: names of the classes.
+    """
+
+    pixels: UInt8[np.ndarray, "n h w 3"]
+    rows: Int64[np.ndarray, " m"]
+    labels: Int64[np.ndarray, " m"]
+    ids: UInt64[np.ndarray, " m"]
+    paths: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def pixels_of(self, positions: Int64[np.ndarray, " b"]) -> UInt8[np.ndarray, "b h w 3"]:
+        """The pictures at these positions, as bytes."""
+        return self.pixels[self.rows[positions]]
+
+    def images(self, positions: Int64[np.ndarray, " b"]) -> Float32[Tensor, "b 3 h w"]:
+        """The pictures at these positions, as float32 in [0, 1], channels_last."""
+        return to_images(self.pixels_of(positions))
+
+    def take(self, positions: Int64[np.ndarray, " b"]) -> "Samples":
+        """Only these positions, in this order."""
+        return replace(
+            self,
+            rows=self.rows[positions],
+            labels=self.labels[positions],
+            ids=self.ids[positions],
+            paths=tuple(self.paths[i] for i in positions),
+        )
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A set of images.
+
+    Attributes:
+        manifest: what each image is and what it is for.
+        pixels: one picture a row of the manifest, uint8 RGB.
+        thumbnails: the same at 16 x 16.
+        size: side of the pictures in pixels.
+    """
+
+    manifest: Manifest
+    pixels: UInt8[np.ndarray, "n size size 3"]
+    thumbnails: UInt8[np.ndarray, "n 16 16 3"]
+    size: int
+
+    def samples(self, split: str) -> Samples:
+        """The images of one split; may be none.
+
+        Raises:
+            UsageError: no split has this name.
+        """
+        if split not in SPLITS:
+            raise UsageError(f"split must be one of {', '.join(SPLITS)}; got {split}")
+        return self.all().take(self.manifest.rows(split))
+
+    def all(self) -> Samples:
+        """Every image of the set."""
+        manifest = self.manifest
+        rows = np.arange(len(manifest))
+        return Samples(self.pixels, rows, manifest.labels, manifest.ids, manifest.paths, manifest.classes)
+
+
+def load(
+    source: str | Path,
+    size: int,
+    *,
+    cache: Path | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Dataset:
+    """Index, group, split and decode a set of images, once: the second call reads the cache.
+
+    Nothing is written to the user's folder.
+
+    Args:
+        source: a folder, a zip file, `kaggle:owner/name`, or `letters`.
+        size: side of the pictures in pixels.
+        cache: where to keep decoded pictures; see `cache_folder`.
+        seed: chooses which groups are held back.
+        progress: called while images are read.
+
+    Raises:
+        DataError: the source cannot be used; the message says why.
+        MissingPartError: an optional package is not installed.
+    """
+    root, found, pixels = _open(source, size, cache, seed, progress)
+    ids = sample_ids(found.sha256)
+    groups = group(found.paths, found.labels, ids, found.dhash)
+    splits = split(groups, found.labels, ids, found.dhash, found.given, seed)
+    return Dataset(_manifest(root, source, found, groups, splits), pixels, found.thumbnails, size)
+
+
+def load_external(
+    source: str | Path,
+    size: int,
+    classes: tuple[str, ...],
+    *,
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> Dataset:
+    """A set to measure a model on: never trained on, its classes matched by name to the model's.
+
+    Classes of the model that the set lacks are allowed; `check` reports them.
+
+    Args:
+        source, size, cache, progress: as for `load`.
+        classes: the model's class names; labels count in their order.
+
+    Raises:
+        DataError: a class the model does not know, or a source that cannot be used.
+    """
+    root, found, pixels = _open(source, size, cache, 0, progress)
+    known = np.array(matched(found.classes, classes, str(source)), np.int64)
+    found = replace(found, classes=tuple(classes), labels=known[found.labels])
+    groups = group(found.paths, found.labels, sample_ids(found.sha256), found.dhash)
+    splits = ("external",) * len(found.paths)
+    return Dataset(_manifest(root, source, found, groups, splits), pixels, found.thumbnails, size)
+
+
+def _open(
+    source: str | Path, size: int, cache: Path | None, seed: int, progress: Progress
+) -> tuple[Path, Scan, UInt8[np.ndarray, "n size size 3"]]:
+    if size < 8:
+        raise UsageError(f"size is the side of the pictures in pixels and must be at least 8; got {size}")
+    folder = cache_folder(cache)
+    layout = find_layout(locate(source, folder, seed=seed))
+    found, pixels = cached_scan(layout, size, folder, progress)
+    return layout.root, found, pixels
+
+
+def _manifest(root: Path, source: str | Path, found: Scan, groups: Groups, splits: tuple[str, ...]) -> Manifest:
+    return Manifest(
+        root=root,
+        source=str(source),
+        classes=found.classes,
+        paths=found.paths,
+        labels=found.labels,
+        sha256=found.sha256,
+        sizes=found.sizes,
+        dhash=found.dhash,
+        groups=groups.of,
+        splits=splits,
+        flags=found.flags,
+        quarantined=found.quarantined,
+    )

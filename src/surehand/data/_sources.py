@@ -1,0 +1,145 @@
+"""Where images come from: a folder, a zip file, Kaggle, or rendered letters; each becomes a folder to read."""
+
+import hashlib
+import os
+import shutil
+import stat
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from surehand.data._layout import ignored
+from surehand.errors import DataError, MissingPartError
+
+# Limits for archives: a file that grows more than this is no image, and no data set.
+_LARGEST_RATIO = 200
+_LARGEST_TOTAL = 200 * 2**30
+_MOST_FILES = 5_000_000
+
+LETTERS_PER_CLASS = 150
+LETTERS_SIZE = 64
+
+
+def locate(source: str | Path, cache: Path, *, seed: int = 0) -> Path:
+    """The folder of images that a source stands for, extracted, downloaded or rendered into the cache if need be.
+
+    Args:
+        source: a folder, a zip file, `kaggle:owner/name`, or `letters`.
+        cache: the cache folder.
+        seed: for `letters`.
+
+    Raises:
+        DataError: no such source, or one that cannot be used.
+        MissingPartError: an optional package is not installed.
+    """
+    text = str(source)
+    if text.startswith("kaggle:"):
+        kind = "kaggle"
+    elif text == "letters" and not Path(text).exists():
+        kind = "letters"
+    elif Path(text).suffix.lower() == ".zip" and not Path(text).is_dir():
+        kind = "zip"
+    else:
+        kind = "folder"
+    return SOURCES[kind](text, cache, seed)
+
+
+def _folder(source: str, cache: Path, seed: int) -> Path:
+    root = Path(source).expanduser()
+    if not root.is_dir():
+        hint = f" Did you mean `letters`, `kaggle:{source}` or a .zip file?" if os.sep not in source else ""
+        raise DataError(f"There is no folder {source}. Check the path.{hint}")
+    return root
+
+
+def _zip(source: str, cache: Path, seed: int) -> Path:
+    archive = Path(source).expanduser()
+    try:
+        told = archive.stat()
+    except OSError:
+        raise DataError(f"There is no file {source}. Check the path.") from None
+    key = hashlib.sha256(repr((str(archive.resolve()), told.st_size, told.st_mtime_ns)).encode()).hexdigest()[:32]
+    folder = cache / "zip" / key
+    if not folder.is_dir():
+        _extract(archive, folder)
+    return folder
+
+
+def _extract(archive: Path, folder: Path) -> None:
+    """Extract into a folder of its own, then move it to its place; refuse what archives should not hold."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            entries = [e for e in opened.infolist() if not e.is_dir() and not ignored(e.filename)]
+            total = sum(entry.file_size for entry in entries)
+            _check_archive(archive, entries, total)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            if (free := shutil.disk_usage(folder.parent).free) < total:
+                raise DataError(
+                    f"{archive} needs {total / 1e6:,.0f} MB in {folder.parent}, which has {free / 1e6:,.0f} MB left. "
+                    "Free some space, or name another place with SUREHAND_CACHE."
+                )
+            temporary.mkdir(parents=True)
+            for entry in entries:
+                # The declared size was checked above; zipfile stops reading at it.
+                opened.extract(entry, temporary)
+        temporary.rename(folder)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise DataError(f"{archive} is not a zip file that can be read: {error}.") from error
+    except OSError as error:
+        raise DataError(f"{archive} could not be extracted into {folder.parent}: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _check_archive(archive: Path, entries: list[zipfile.ZipInfo], total: int) -> None:
+    for entry in entries:
+        parts = entry.filename.replace("\\", "/").split("/")
+        if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in parts[0]:
+            raise DataError(f"{archive} wants to write outside its folder ({entry.filename}); it is not extracted.")
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise DataError(f"{archive} holds a link ({entry.filename}); it is not extracted.")
+        if entry.file_size > 2**20 and entry.file_size > _LARGEST_RATIO * max(entry.compress_size, 1):
+            raise DataError(f"{archive} holds {entry.filename}, which grows too much to be an image; not extracted.")
+    if total > _LARGEST_TOTAL or len(entries) > _MOST_FILES:
+        raise DataError(f"{archive} would grow to {total / 1e9:,.0f} GB in {len(entries):,} files; not extracted.")
+
+
+def _kaggle(source: str, cache: Path, seed: int) -> Path:
+    name = source.removeprefix("kaggle:")
+    if len(name.split("/")) not in (2, 4):
+        raise DataError(f"A Kaggle data set is named kaggle:owner/name; got {source}.")
+    try:
+        import kagglehub
+    except ImportError:
+        raise MissingPartError(f"{source} needs kagglehub. Install it with: pip install 'surehand[kaggle]'") from None
+    try:
+        return Path(kagglehub.dataset_download(name))
+    # kagglehub raises whatever its HTTP library does; the user can act on all of it in one way only.
+    except Exception as error:
+        raise DataError(
+            f"Kaggle's data set {name} could not be downloaded: {error}. Check the name and your network, or download "
+            f"it by hand from https://www.kaggle.com/datasets/{name} and pass the zip file."
+        ) from error
+
+
+def _letters(source: str, cache: Path, seed: int) -> Path:
+    from surehand.render import write_letters
+
+    folder = cache / "letters" / f"{LETTERS_SIZE}px-{LETTERS_PER_CLASS}-seed{seed}"
+    if not folder.is_dir():
+        temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+        try:
+            write_letters(temporary, per_class=LETTERS_PER_CLASS, size=LETTERS_SIZE, seed=seed)
+            temporary.rename(folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+SOURCES: dict[str, Callable[[str, Path, int], Path]] = {
+    "folder": _folder,
+    "zip": _zip,
+    "kaggle": _kaggle,
+    "letters": _letters,
+}
