@@ -6,8 +6,10 @@ A model maps float32 images (n, 3, h, w), RGB in [0, 1], to logits (n, k); its f
 from ._classifier import Classifier, load, save
 from ._cnn import CNN
 from ._darknet53 import Darknet53
+from ._darknet_weights import WeightsHeader, read_weights, write_weights
 from ._dropout import Dropout, sample_keys
 from ._evaluating import evaluating
+from ._export import export_onnx
 from ._normalise import Normalise
 from ._table import MODELS, build
 
@@ -18,9 +20,13 @@ __all__ = [
     "Darknet53",
     "Dropout",
     "Normalise",
+    "WeightsHeader",
     "build",
     "evaluating",
+    "export_onnx",
     "load",
+    "read_weights",
     "sample_keys",
     "save",
+    "write_weights",
 ]

@@ -20,6 +20,7 @@ from ._write_whole import write_whole
 
 _SCHEMA = 1
 _KEY = "surehand"
+_KINDS = {"architecture": str, "classes": list, "size": int, "temperature": int | float, "metadata": dict}
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def save(classifier: Classifier, path: str | Path) -> None:
         "architecture": classifier.architecture,
         "classes": list(classifier.classes),
         "size": classifier.size,
-        "normalisation": _normalisation(classifier.model),
+        "normalisation": normalisation(classifier.model),
         "temperature": classifier.temperature,
         "metadata": classifier.metadata,
     }
@@ -99,23 +100,26 @@ def load(path: str | Path) -> Classifier:
             f"{path} has schema {header.get('schema')}, and this version of surehand reads schema {_SCHEMA}: "
             "load it with the version that wrote it."
         )
-    if header.get("architecture") not in MODELS:
-        raise ConfigurationError(
-            f"{path} holds the unknown architecture {header.get('architecture')!r}; known are {', '.join(MODELS)}."
-        )
+    for key, kind in _KINDS.items():
+        if not isinstance(header.get(key), kind):
+            raise ConfigurationError(f"The header of {path} is damaged: {key} is {header.get(key)!r}.")
+    architecture, classes = header["architecture"], tuple(map(str, header["classes"]))
+    if architecture not in MODELS:
+        raise ConfigurationError(f"{path} holds the unknown architecture {architecture!r}; known: {', '.join(MODELS)}.")
     try:
-        architecture, classes, size = header["architecture"], header["classes"], header["size"]
-        model = blank(architecture, len(classes), size)
-        classifier = Classifier(model, architecture, tuple(classes), size, header["temperature"], header["metadata"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConfigurationError(f"The header of {path} is damaged: {error}.") from error
+        model = blank(architecture, len(classes), header["size"])
+        classifier = Classifier(
+            model, architecture, classes, header["size"], float(header["temperature"]), header["metadata"]
+        )
+    except UsageError as error:
+        raise ConfigurationError(f"The header of {path} is damaged: {error}") from error
     _check_tensors(path, expected=model.state_dict(), found=tensors)
     model.load_state_dict(tensors, assign=True)
     model.eval()
     return classifier
 
 
-def _normalisation(model: nn.Module) -> dict[str, list[float]]:
+def normalisation(model: nn.Module) -> dict[str, list[float]]:
     """For readers of the header; the tensors decide."""
     return {name: model.get_buffer(f"normalise.{name}").flatten().tolist() for name in ("mean", "std")}
 

@@ -9,7 +9,7 @@ from surehand.randomness import generator
 
 
 def initialise(model: nn.Module, seed: int) -> None:
-    """Overwrite every parameter and buffer: weights N(0, 2 / fan-in), biases 0, batch normalisation neutral.
+    """Overwrite every parameter and buffer: weights N(0, 2 / fan-in), biases 0, the rest as its layer says.
 
     He et al., "Delving Deep into Rectifiers", 2015, equation 10. The slope 0.1 of Darknet's activations would change
     the deviation by half a percent. The last layer, `output`, is followed by no rectifier: N(0, 1 / fan-in).
@@ -17,10 +17,11 @@ def initialise(model: nn.Module, seed: int) -> None:
     The numbers come from numpy, whose streams are the same on every machine; torch's depend on its vector width.
 
     Args:
-        model: of linear layers, convolutions, batch normalisation and layers with constants (`reset_parameters`).
+        model: of linear layers, convolutions, and layers that know their own start (`reset_parameters`).
         seed: decides every weight, each layer by its name.
     """
-    for name, layer in model.named_modules():
+    # Parts before wholes, so that a whole can still say how its parts start.
+    for name, layer in reversed(list(model.named_modules())):
         if isinstance(layer, nn.Linear | nn.Conv2d):
             gain = 1 if name == "output" else 2
             fan_in = layer.weight[0].numel()
