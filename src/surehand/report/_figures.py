@@ -1,0 +1,60 @@
+"""All figures of a run, in the order of the page, and their files."""
+
+import os
+import warnings
+from pathlib import Path
+
+from surehand.report._draw_accuracy import draw_accuracies
+from surehand.report._draw_calibration import draw_reliability
+from surehand.report._draw_classes import draw_classes
+from surehand.report._draw_confusion import draw_confusions
+from surehand.report._draw_lime import draw_lime
+from surehand.report._draw_robustness import draw_adversarial, draw_epsilon_curves
+from surehand.report._draw_training import draw_training
+from surehand.report._run import Run
+from surehand.report._style import Drawing, style
+from surehand.report._svg import described, to_png, to_svg
+
+
+def draw_figures(run: Run) -> tuple[Drawing, ...]:
+    """Every figure that the run's files allow; what was not measured has none."""
+    drawings: list[Drawing | None] = [draw_accuracies(run), draw_training(run), draw_epsilon_curves(run)]
+    for model in run.models:
+        drawings += draw_confusions(run, model)
+        for name in run.sets(model):
+            drawings += [draw_classes(run, model, name), draw_reliability(run, model, name)]
+        drawings.append(draw_adversarial(run, model))
+        drawings += draw_lime(run, model)
+    return tuple(drawing for drawing in drawings if drawing is not None)
+
+
+def render(drawings: tuple[Drawing, ...], folder: Path) -> tuple[dict[str, str], tuple[Path, ...]]:
+    """Write each figure as `NAME.svg` and `NAME.png`.
+
+    Returns:
+        The SVG text by name, and the files written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    texts, files = {}, []
+    with style(), warnings.catch_warnings():
+        # A class may be named in a script that the bundled font lacks; in the SVG, text stays text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        for drawing in drawings:
+            text = to_svg(drawing.figure)
+            texts[drawing.name] = text
+            files += [
+                write(folder / f"{drawing.name}.svg", described(text, drawing.title, drawing.finding).encode()),
+                write(folder / f"{drawing.name}.png", to_png(drawing.figure)),
+            ]
+    return texts, tuple(files)
+
+
+def write(path: Path, content: bytes) -> Path:
+    """Write a file whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path

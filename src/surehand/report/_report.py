@@ -1,0 +1,37 @@
+"""From a run folder to figures, page and model card."""
+
+from pathlib import Path
+
+from surehand.report._card import model_card
+from surehand.report._figures import draw_figures, render, write
+from surehand.report._page import page
+from surehand.report._run import read_run
+
+
+def write_report(folder: Path) -> tuple[Path, ...]:
+    """Write `figures/*.svg` and `.png`, `report.html` and `MODEL_CARD.md` into a run folder.
+
+    Reads only files of the folder, so it can be repeated at any time; the same files give the same bytes. Each file is
+    written whole or not at all.
+
+    Args:
+        folder: a run folder with `run.json`; whatever else is missing is left out of the page.
+
+    Returns:
+        The files written.
+
+    Raises:
+        DataError: `run.json` is missing or of another schema.
+    """
+    run = read_run(folder)
+    drawings = draw_figures(run)
+    texts, figures = render(drawings, folder / "figures")
+    html, card = folder / "report.html", folder / "MODEL_CARD.md"
+    written = {path.relative_to(folder).as_posix() for path in (*figures, html, card)}
+    recorded = {artifact["path"] for artifact in run.record.get("artifacts") or ()}
+    files = tuple(sorted(written | recorded))
+    return (
+        *figures,
+        write(html, page(run, drawings, texts, files).encode("utf-8")),
+        write(card, model_card(run).encode("utf-8")),
+    )

@@ -1,0 +1,201 @@
+"""The verdict: whether the accuracy of a run can be trusted, and why, in plain words.
+
+A verdict is a pure function of `run.json`. It never certifies anything: it says what was seen to hold, what was seen to
+break, and what was not looked at.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from surehand.report._run import Record
+from surehand.report._words import grey_levels, interval, listed, manual_alphabet, percent, several
+
+LEVELS = ("trust", "caution", "do not trust")
+TRUST, CAUTION, DO_NOT_TRUST = LEVELS
+
+# A model that keeps nine tenths of its accuracy elsewhere behaves as promised, within what a user would notice; one that
+# loses three tenths or more does not do the job the number promised.
+KEEPS_ENOUGH = 0.9
+KEEPS_TOO_LITTLE = 0.7
+# One held-back image in twenty with a near twin in training moves an accuracy by up to five points: more than the
+# difference between models that people publish.
+LEAK = 0.05
+# Nearest neighbour on thumbnails recognises pictures, not classes. What it gains from a random split is leak.
+NEAREST_NEIGHBOUR_GAIN = 0.2
+# A change of two grey levels is the size of camera noise and JPEG rounding; eight is the usual budget of the literature.
+EPSILON_OF_NOISE = 2 / 255
+EPSILON_USUAL = 8 / 255
+# A stated 90 % that means 80 % changes decisions.
+CALIBRATION_ERROR = 0.1
+# An interval wider than ten points either way cannot tell a good model from a fair one.
+INTERVAL_WIDTH = 0.2
+# Above one file in a hundred, what is unreadable may not be there by chance.
+QUARANTINE = 0.01
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One finding: a stable check name, a level of LEVELS, a sentence, and the model it is about ("" = the data)."""
+
+    check: str
+    level: str
+    text: str
+    model: str = ""
+
+
+def verdict(run: Record) -> dict[str, Any]:
+    """Judge a run.
+
+    Args:
+        run: what `run.json` holds (schema 1); parts that were not measured may be missing.
+
+    Returns:
+        `level` (one of LEVELS: the worst of the reasons), `sentence`, and `reasons`: dictionaries with `check`, `level`,
+        `text` and `model` ("" where the finding is about the data), worst first.
+    """
+    models = run.get("models") or {}
+    data = run.get("data") or {}
+    reasons = [*_of_run(run), *_of_data(data)]
+    for name, model in models.items():
+        reasons += _of_model(name, model, data)
+    reasons.sort(key=lambda reason: -LEVELS.index(reason.level))  # stable: within a level, the order of the checks
+    level = reasons[0].level if reasons else CAUTION
+    return {"level": level, "sentence": _sentence(level, reasons, run), "reasons": [asdict(reason) for reason in reasons]}
+
+
+def _of_run(run: Record) -> Iterator[Reason]:
+    if run.get("status") != "complete":
+        yield Reason("unfinished", CAUTION, "The run did not finish; what is missing below was not measured.")
+    if not run.get("models"):
+        yield Reason("no-model", CAUTION, "No model was trained, so there is no accuracy to judge.")
+    if not run.get("external"):
+        hands = manual_alphabet((run.get("data") or {}).get("class_names") or ())
+        where = "on other people's hands" if hands else "on images from elsewhere"
+        yield Reason("no-external-set", CAUTION, f"No external set was given: nothing here says how it does {where}.")
+
+
+def _of_data(data: Record) -> Iterator[Reason]:
+    leak = data.get("leak_rate")
+    if leak is not None:
+        if leak > LEAK:
+            text = f"{percent(leak)} of randomly held-back images have a near twin in training: accuracy on a random split measures memory."
+            yield Reason("leak", CAUTION, text)
+        else:
+            yield Reason("leak", TRUST, f"Only {percent(leak)} of randomly held-back images have a near twin in training.")
+    leak = data.get("leak_rate_grouped")
+    if leak is not None and leak > LEAK:
+        text = f"{percent(leak)} of the images held back in whole groups still have a near twin in training, so even the grouped accuracy is too high."
+        yield Reason("leak-grouped", DO_NOT_TRUST, text)
+    neighbour = data.get("nearest_neighbour") or {}
+    random, grouped = neighbour.get("random"), neighbour.get("grouped")
+    if random is not None and grouped is not None and random - grouped > NEAREST_NEIGHBOUR_GAIN:
+        text = (
+            f"Copying the label of the most similar training thumbnail already reaches {percent(random)} on the random split, "
+            f"but {percent(grouped)} when whole groups are held back."
+        )
+        yield Reason("nearest-neighbour", CAUTION, text)
+    quarantined, images = data.get("quarantined") or 0, data.get("images") or 0
+    if quarantined:
+        share = quarantined / (images + quarantined)
+        files = several(quarantined, "file")
+        text = f"{files} could not be read and {'was' if quarantined == 1 else 'were'} left out ({percent(share, 2)})."
+        yield Reason("quarantine", CAUTION if share > QUARANTINE else TRUST, text)
+
+
+def _of_model(name: str, model: Record, data: Record) -> Iterator[Reason]:
+    accuracy = model.get("accuracy") or {}
+    random, grouped = accuracy.get("random"), accuracy.get("grouped")
+    yield from _of_sets(name, random, grouped, accuracy.get("external") or {}, data.get("classes") or 0)
+    for where, classes in (model.get("never_recognised") or {}).items():
+        if classes:
+            text = f"On {where}, {name} never recognises {listed(_first(classes))}."
+            yield Reason("class-never-recognised", CAUTION, text, name)
+    if model.get("fgsm"):
+        yield from _of_attack(name, model["fgsm"])
+    error = (model.get("calibration") or {}).get("ece")
+    if error is not None:
+        text = f"The confidence that {name} states differs from how often it is right by {percent(error)} on average."
+        yield Reason("calibration", CAUTION if error > CALIBRATION_ERROR else TRUST, text, name)
+
+
+def _of_sets(name: str, random: Any, grouped: Any, external: Record, classes: int) -> Iterator[Reason]:
+    if _known(random) and _known(grouped):
+        text = f"{name} is right for {percent(random['value'])} of a random split and for {percent(grouped['value'])} when whole groups are held back."
+        yield Reason("random-against-grouped", _kept(grouped, random["value"]), text, name)
+    own = grouped if _known(grouped) else None
+    for where, measured in external.items():
+        if own and _known(measured):
+            text = f"{name} is right for {percent(own['value'])} of held-back groups of its own data, and for {percent(measured['value'])} of {where}."
+            yield Reason("external", _kept(measured, own["value"]), text, name)
+    for where, measured in {"held-back groups": grouped, **external}.items():
+        if not _known(measured):
+            continue
+        if classes and measured["low"] <= 1 / classes:
+            text = f"On {where}, {name} cannot be told from guessing ({percent(measured['value'])}; chance is {percent(1 / classes)})."
+            yield Reason("chance", DO_NOT_TRUST, text, name)
+        if measured["high"] - measured["low"] > INTERVAL_WIDTH:
+            text = (
+                f"The accuracy of {name} on {where} rests on {several(measured['n'], 'image')}: "
+                f"it may be anywhere from {interval(measured['low'], measured['high'])}."
+            )
+            yield Reason("small-test-set", CAUTION, text, name)
+
+
+def _of_attack(name: str, curve: Record) -> Iterator[Reason]:
+    epsilon = epsilon_of_half(curve["epsilons"], curve["robust"])
+    if epsilon is None:
+        largest = grey_levels(max(curve["epsilons"]))
+        text = f"One gradient step (FGSM) of up to {largest} does not halve the accuracy of {name}; stronger attacks were not tried."
+        yield Reason("adversarial", TRUST, text, name)
+        return
+    small = " That is the size of camera noise." if epsilon <= EPSILON_OF_NOISE else ""
+    text = f"One gradient step (FGSM) of {grey_levels(epsilon)} halves the accuracy of {name}: anyone who wants to fool it can.{small}"
+    yield Reason("adversarial", CAUTION if epsilon < EPSILON_USUAL else TRUST, text, name)
+
+
+def epsilon_of_half(epsilons: list[float], accuracy: list[float]) -> float | None:
+    """The smallest epsilon, between the measured ones by a straight line, at which half the first accuracy is left.
+
+    Args:
+        epsilons: increasing.
+        accuracy: at each epsilon, in [0, 1].
+
+    Returns:
+        An epsilon, or None where the accuracy never falls that far (or starts at 0).
+
+    >>> epsilon_of_half([0.0, 0.02], [0.8, 0.0])
+    0.01
+    """
+    half = accuracy[0] / 2 if accuracy else 0.0
+    points = list(zip(epsilons, accuracy, strict=True))
+    for (left, before), (right, after) in zip(points, points[1:], strict=False):
+        if after <= half < before:
+            return left + (right - left) * (before - half) / (before - after)
+    return None
+
+
+def _sentence(level: str, reasons: list[Reason], run: Record) -> str:
+    if level == TRUST:
+        return "Nothing that was checked speaks against the accuracy measured here."
+    head = {CAUTION: "Use the accuracy with caution: ", DO_NOT_TRUST: "Do not trust the accuracy: "}[level]
+    if not reasons:
+        return head + "nothing was measured."
+    text = reasons[0].text
+    # A model's name keeps its spelling.
+    return head + (text if text.startswith(tuple(run.get("models") or ())) else text[0].lower() + text[1:])
+
+
+def _kept(measured: Record, promised: float) -> str:
+    # The upper end decides the hard word, so that a small set does not condemn by chance.
+    if measured["high"] < KEEPS_TOO_LITTLE * promised:
+        return DO_NOT_TRUST
+    return CAUTION if measured["value"] < KEEPS_ENOUGH * promised else TRUST
+
+
+def _known(measured: Any) -> bool:
+    return bool(measured) and measured.get("value") is not None and bool(measured.get("n"))
+
+
+def _first(names: list[str], most: int = 6) -> list[str]:
+    return names if len(names) <= most else [*names[:most], f"{len(names) - most} more"]
