@@ -1,0 +1,187 @@
+"""Rendered letters as a folder of class folders, with the ground truth beside it when asked for."""
+
+import csv
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from surehand.errors import DataError, UsageError
+from surehand.progress import Progress, silent
+from surehand.render._classes import CLASSES
+from surehand.render._factors import vary as hold_all_but
+from surehand.render._handshapes import Handshapes, default_handshapes
+from surehand.render._kinematics import JOINTS
+from surehand.render._render import Rendering, Task, check_size, in_parallel
+
+FORMATS: dict[str, dict[str, Any]] = {"jpg": {"quality": 95, "subsampling": 0}, "png": {}}
+_BYTES_A_PIXEL = 1.0  # generous for JPEG of quality 95 and for masks
+
+
+def write_letters(
+    folder: str | Path,
+    per_class: int,
+    size: int,
+    seed: int,
+    *,
+    masks: bool = False,
+    boxes: bool = False,
+    joints: bool = False,
+    vary: str | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    shapes: Handshapes | None = None,
+    image_format: str = "jpg",
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> Path:
+    """Write pictures of all classes into class folders: all of them, or nothing.
+
+    Pictures are named by person and place, such as ``A/p0012_A00001.jpg``. Beside the class folders: ``factors.csv``,
+    what was drawn for every picture; ``masks/A/p0012_A00001.png``, parts from 0 to 7 as `Rendering.parts`;
+    ``boxes.json`` in COCO's form; ``joints.csv``, x, y and visible of 21 joints.
+
+    Args:
+        folder: made if missing; must be empty.
+        per_class: pictures a class, at least 1.
+        size: of the square pictures in pixels, 16 to 2048.
+        seed: of the data set.
+        masks: write part maps.
+        boxes: write the boxes of the hands.
+        joints: write the joints.
+        vary: a factor or a name of `FACTOR_GROUPS`; everything else stays the same within a class.
+        fixed: factors by name that are not drawn.
+        shapes: hand shapes; the package's own by default.
+        image_format: "jpg" (quality 95) or "png".
+        workers: threads; as many as there are cores by default.
+        progress: told after every picture.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UsageError: an argument out of range, or a folder that is not empty.
+        DataError: the folder cannot be written, or there is no space left.
+    """
+    folder = Path(folder)
+    check_size(size)
+    if per_class < 1:
+        raise UsageError(f"per_class must be at least 1; got {per_class}")
+    if image_format not in FORMATS:
+        raise UsageError(f"image_format must be one of {', '.join(FORMATS)}; got {image_format!r}")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not an empty folder: name another one, or remove it first")
+    shapes = shapes or default_handshapes()
+    tasks = _tasks(per_class, size, seed, vary, dict(fixed or {}), shapes)
+    parent = folder.absolute().parent
+    unfinished = None
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        needed = int(len(tasks) * (size * size * _BYTES_A_PIXEL + 4096))
+        free = shutil.disk_usage(parent).free
+        if free < needed:
+            raise DataError(
+                f"{parent} has {free / 1e6:,.0f} MB left and {len(tasks):,} pictures may need {needed / 1e6:,.0f} MB: "
+                "free some space, or ask for fewer or smaller pictures"
+            )
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.unfinished-", dir=parent))
+        writer = _Writer(unfinished, image_format, masks, boxes, joints)
+        for done, (task, rendering) in enumerate(zip(tasks, in_parallel(tasks, workers), strict=True), 1):
+            writer.add(rendering, task[1])
+            progress(done, len(tasks), "rendering letters")
+        writer.close()
+        # mkdtemp makes private folders; this one is an ordinary one.
+        unfinished.chmod(0o777 & ~_umask())
+        if folder.exists():
+            folder.rmdir()
+        unfinished.rename(folder)
+    except OSError as error:
+        raise DataError(f"cannot write letters into {folder}: {error.strerror or error}") from error
+    finally:
+        if unfinished is not None and unfinished.exists():
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
+
+
+def _tasks(
+    per_class: int, size: int, seed: int, vary: str | None, fixed: dict[str, Any], shapes: Handshapes
+) -> list[Task]:
+    tasks: list[Task] = []
+    for name in CLASSES:
+        held = hold_all_but(vary, name, shapes, seed=seed) if vary else {}
+        tasks += [(name, index, seed, size, held | fixed, shapes) for index in range(per_class)]
+    return tasks
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+class _Writer:
+    """Collects the tables while pictures are written."""
+
+    def __init__(self, folder: Path, image_format: str, masks: bool, boxes: bool, joints: bool) -> None:
+        self.folder, self.image_format = folder, image_format
+        self.masks, self.boxes, self.joints = masks, boxes, joints
+        self.factor_rows: list[dict[str, Any]] = []
+        self.joint_rows: list[list[Any]] = []
+        self.coco: dict[str, list[dict[str, Any]]] = {
+            "images": [],
+            "annotations": [],
+            "categories": [{"id": number, "name": name} for number, name in enumerate(CLASSES, 1)],
+        }
+        for name in CLASSES:
+            (folder / name).mkdir()
+            if masks:
+                (folder / "masks" / name).mkdir(parents=True)
+
+    def add(self, rendering: Rendering, index: int) -> None:
+        name = rendering.class_name
+        stem = f"{name}/p{rendering.factors.person:04d}_{name}{index + 1:05d}"
+        path = f"{stem}.{self.image_format}"
+        Image.fromarray(np.asarray(rendering.image)).save(self.folder / path, **FORMATS[self.image_format])
+        self.factor_rows.append({"path": path, **vars(rendering.factors)})
+        if self.masks:
+            Image.fromarray(np.asarray(rendering.parts)).save(self.folder / "masks" / f"{stem}.png")
+        if self.joints:
+            rounded = [f"{value:.3f}" for value in np.asarray(rendering.joints).ravel()]
+            numbers = [[rounded[2 * j], rounded[2 * j + 1], int(rendering.visible[j])] for j in range(len(JOINTS))]
+            self.joint_rows.append([path, *(value for row in numbers for value in row)])
+        if self.boxes:
+            self._add_coco(rendering, path)
+
+    def _add_coco(self, rendering: Rendering, path: str) -> None:
+        height, width = rendering.image.shape[:2]
+        image = len(self.coco["images"]) + 1
+        self.coco["images"].append({"id": image, "file_name": path, "width": width, "height": height})
+        if rendering.box is not None and rendering.class_name != "nothing":
+            x0, y0, x1, y1 = rendering.box
+            self.coco["annotations"].append(
+                {
+                    "id": len(self.coco["annotations"]) + 1,
+                    "image_id": image,
+                    "category_id": CLASSES.index(rendering.class_name) + 1,
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "area": int(rendering.mask.sum()),
+                    "iscrowd": 0,
+                }
+            )
+
+    def close(self) -> None:
+        with (self.folder / "factors.csv").open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, list(self.factor_rows[0]))
+            table.writeheader()
+            table.writerows(self.factor_rows)
+        if self.joints:
+            with (self.folder / "joints.csv").open("w", newline="", encoding="utf-8") as file:
+                header = [f"{joint}_{column}" for joint in JOINTS for column in ("x", "y", "visible")]
+                csv.writer(file).writerows([["path", *header], *self.joint_rows])
+        if self.boxes:
+            (self.folder / "boxes.json").write_text(json.dumps(self.coco), encoding="utf-8")

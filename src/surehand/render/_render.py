@@ -1,0 +1,255 @@
+"""One letter, one picture, and everything that is true about it."""
+
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64, UInt8
+from numpy.typing import NDArray
+from PIL import Image
+
+from surehand.errors import UsageError
+from surehand.progress import Progress, silent
+from surehand.randomness import generator
+from surehand.render._background import background
+from surehand.render._classes import CLASSES, class_name
+from surehand.render._factors import Factors, draw_factors
+from surehand.render._handshapes import Handshapes, default_handshapes
+from surehand.render._march_kernels import FOREARM_PART, PALM_PART, render_hand
+from surehand.render._picture_kernels import blur, linear_to_srgb, picture_style, smear
+from surehand.render._scene import Scene, project, scene_of
+from surehand.render._skin import skin_of, tone_albedo
+
+SMALLEST, LARGEST = 16, 2048
+# Below this size four rays are sent through every pixel, above only where the picture changes.
+_ALL_FOUR_RAYS_BELOW = 128
+# A camera pulls the hand towards this brightness (linear), by this power of what is missing.
+_EXPOSURE_TARGET, _EXPOSURE_POWER = 0.40, 0.45
+# A joint is hidden when what is seen on its ray lies further before it than flesh is thick, palm widths.
+_FLESH = 0.30
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A picture of one class and its ground truth. Labels are of the hand before blur and noise.
+
+    Attributes:
+        image: uint8 (h, w, 3), RGB.
+        class_name: one of `CLASSES`.
+        mask: bool (h, w): the hand without its forearm covers at least half of the pixel.
+        parts: uint8 (h, w): 0 none, 1 thumb, 2 index, 3 middle, 4 ring, 5 little finger, 6 palm, 7 forearm and sleeve.
+        box: x0, y0, x1, y1 of the mask in pixels, x1 and y1 exclusive; None without a visible hand.
+        joints: float (21, 2), x and y in pixels, rows named by `JOINTS`; nan without a hand.
+        visible: bool (21,): whether the joint lies in the frame with its own digit or palm seen before it.
+        factors: what was drawn.
+    """
+
+    image: UInt8[np.ndarray, "h w 3"]
+    class_name: str
+    mask: Bool[np.ndarray, "h w"]
+    parts: UInt8[np.ndarray, "h w"]
+    box: tuple[int, int, int, int] | None
+    joints: Float64[np.ndarray, "21 2"]
+    visible: Bool[np.ndarray, "21"]
+    factors: Factors
+
+
+def render(
+    name: str | int,
+    *,
+    seed: int,
+    index: int,
+    size: int = 64,
+    fixed: Mapping[str, Any] | None = None,
+    shapes: Handshapes | None = None,
+) -> Rendering:
+    """Render one picture of a class: a pure function of its arguments.
+
+    Args:
+        name: a class by name or place in `CLASSES`.
+        seed: of the data set.
+        index: of the picture within its class, from 0.
+        size: of the square picture in pixels, 16 to 2048.
+        fixed: factors by name (see `Factors`) that are not drawn.
+        shapes: hand shapes from `load_handshapes`; the package's own by default.
+
+    Raises:
+        UsageError: an unknown class or factor, a negative index, a size outside 16 to 2048.
+
+    >>> rendering = render("L", seed=0, index=3, size=32)
+    >>> rendering.image.shape, bool(rendering.mask.any())
+    ((32, 32, 3), True)
+    """
+    name = class_name(name)
+    check_size(size)
+    if index < 0:
+        raise UsageError(f"index counts pictures from 0; got {index}")
+    shapes = shapes or default_handshapes()
+    factors = draw_factors(name, shapes, seed=seed, index=index, fixed=fixed)
+    scene = scene_of(name, factors, shapes, size)
+    light = background(
+        factors.background,
+        factors.background_scene,
+        factors.background_light,
+        factors.background_blur,
+        tone_albedo(factors.tone),
+        size,
+    )
+    parts = np.zeros((size, size), np.uint8)
+    joints, visible = np.full((21, 2), np.nan), np.zeros(21, bool)
+    if scene is not None:
+        samples = 2 if size < _ALL_FOUR_RAYS_BELOW else 1
+        colour, coverage, parts, depth = render_hand(scene.shape, scene.view, scene.light, skin_of(factors), samples)
+        light = _expose(colour, coverage, factors) + (1 - coverage[..., None]) * _behind(light, factors)
+        joints, visible = _joints(scene, parts, depth)
+    mask = (parts > 0) & (parts != FOREARM_PART)
+    return Rendering(_photograph(light, factors), name, mask, parts, _box(mask), joints, visible, factors)
+
+
+def check_size(size: int) -> None:
+    """Raise UsageError unless pictures of this size can be rendered."""
+    if not SMALLEST <= size <= LARGEST:
+        raise UsageError(f"size must lie in {SMALLEST} to {LARGEST} pixels; got {size}")
+
+
+def _expose(colour: NDArray[np.float64], coverage: NDArray[np.float64], factors: Factors) -> NDArray[np.float64]:
+    """What the camera's automatic exposure makes of the hand."""
+    area = float(coverage.sum())
+    mean = float((colour @ np.array([0.2126, 0.7152, 0.0722])).sum()) / max(area, 1.0)
+    gain = factors.exposure * (_EXPOSURE_TARGET / max(mean, 0.005)) ** _EXPOSURE_POWER
+    return colour * (gain * (0.42 if factors.back_light else 1.0))
+
+
+def _behind(light: NDArray[np.float64], factors: Factors) -> NDArray[np.float64]:
+    """The background; behind a hand in back light it is bright."""
+    return light * 1.3 + 0.25 if factors.back_light else light
+
+
+def _photograph(light: NDArray[np.float64], factors: Factors) -> NDArray[np.uint8]:
+    """Lens, sensor, picture style and JPEG file."""
+    size = light.shape[0]
+    image = blur(linear_to_srgb(light), factors.blur * size)
+    if factors.motion_blur > 0:
+        image = smear(image, factors.motion_blur * size, np.radians(factors.motion_angle))
+    grain = generator(factors.noise_scene, "grain").standard_normal((size, size, 3), np.float32)
+    pixels = picture_style(
+        image,
+        factors.gamma,
+        factors.contrast,
+        factors.brightness,
+        factors.saturation,
+        factors.white_red,
+        factors.white_blue,
+        grain,
+        factors.noise,
+    )
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=factors.jpeg_quality)
+    return np.array(Image.open(file))
+
+
+def _joints(
+    scene: Scene, parts: NDArray[np.uint8], depth: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    points, distance = project(scene.skeleton.joints, scene.view)
+    size = parts.shape[0]
+    visible = np.zeros(21, bool)
+    for joint, (x, y) in enumerate(points):
+        if 0 <= x < size and 0 <= y < size:
+            row, column = int(y), int(x)
+            own = (PALM_PART, FOREARM_PART) if joint == 0 else (1 + (joint - 1) // 4,)
+            # The thumb's base and the knuckles lie in the palm.
+            if joint in (1, 2) or (joint > 4 and (joint - 1) % 4 == 0):
+                own = (*own, PALM_PART)
+            visible[joint] = parts[row, column] in own and depth[row, column] > distance[joint] - _FLESH
+    return points, visible
+
+
+def _box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if len(rows) == 0:
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def picture_of(number: int) -> tuple[str, int]:
+    """Class and index of the n-th picture of an endless set that goes through all classes in turn.
+
+    >>> picture_of(0), picture_of(30)
+    (('A', 0), ('B', 1))
+    """
+    return CLASSES[number % len(CLASSES)], number // len(CLASSES)
+
+
+def render_many(
+    numbers: int | Sequence[int],
+    *,
+    seed: int,
+    size: int = 64,
+    fixed: Mapping[str, Any] | None = None,
+    shapes: Handshapes | None = None,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> tuple[UInt8[np.ndarray, "n h w 3"], Int64[np.ndarray, " n"]]:
+    """Render many pictures in parallel threads, all classes in turn; the same bytes for any number of workers.
+
+    Args:
+        numbers: how many, or which pictures of the endless set (see `picture_of`).
+        seed: of the data set.
+        size: of the square pictures in pixels, 16 to 2048.
+        fixed: factors by name that are not drawn.
+        shapes: hand shapes; the package's own by default.
+        workers: threads; as many as there are cores by default.
+        progress: told after every picture.
+
+    Returns:
+        Pictures uint8 (n, size, size, 3) and labels int64 (n,), places in `CLASSES`.
+
+    Raises:
+        UsageError: no pictures asked for, or what `render` raises.
+    """
+    chosen = range(numbers) if isinstance(numbers, int) else [int(number) for number in numbers]
+    if len(chosen) == 0:
+        raise UsageError("no pictures asked for: pass a number of at least 1, or a list that is not empty")
+    check_size(size)
+    images = np.empty((len(chosen), size, size, 3), np.uint8)
+    tasks = [(*picture_of(number), seed, size, fixed, shapes) for number in chosen]
+    for done, rendering in enumerate(in_parallel(tasks, workers)):
+        images[done] = rendering.image
+        progress(done + 1, len(chosen), "rendering")
+    return images, np.array([number % len(CLASSES) for number in chosen], np.int64)
+
+
+Task = tuple[str, int, int, int, Mapping[str, Any] | None, Handshapes | None]
+
+
+def in_parallel(tasks: Sequence[Task], workers: int | None = None) -> Iterator[Rendering]:
+    """Renderings of (class, index, seed, size, fixed, shapes), in order, by threads: the kernels release the GIL."""
+    workers = workers or len(os.sched_getaffinity(0))
+    if workers < 1:
+        raise UsageError(f"workers must be at least 1; got {workers}")
+    if workers == 1:
+        yield from map(_render_task, tasks)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        # A window of a few pictures a worker: a million tasks must not all lie finished in memory.
+        remaining = iter(tasks)
+        waiting = [pool.submit(_render_task, task) for task in islice(remaining, 4 * workers)]
+        try:
+            while waiting:
+                rendering = waiting.pop(0).result()
+                waiting.extend(pool.submit(_render_task, task) for task in islice(remaining, 1))
+                yield rendering
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _render_task(task: Task) -> Rendering:
+    name, index, seed, size, fixed, shapes = task
+    return render(name, seed=seed, index=index, size=size, fixed=fixed, shapes=shapes)

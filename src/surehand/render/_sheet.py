@@ -1,0 +1,37 @@
+"""A contact sheet: one labelled row of pictures a class."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from surehand.progress import Progress, silent
+from surehand.render._classes import CLASSES
+from surehand.render._render import in_parallel
+
+_LABEL_WIDTH, _GAP = 52, 2
+
+
+def sheet(path: str | Path, *, columns: int = 8, size: int = 96, seed: int = 0, progress: Progress = silent) -> None:
+    """Write a labelled sheet of `columns` pictures of every class, two classes side by side.
+
+    Args:
+        path: of the image file; its ending says which kind.
+        columns: pictures a class.
+        size: of each picture in pixels.
+        seed: of the pictures.
+        progress: told after every picture.
+    """
+    rows = -(-len(CLASSES) // 2)
+    width = _LABEL_WIDTH + columns * (size + _GAP)
+    page = Image.new("RGB", (2 * width, rows * (size + _GAP)), "white")
+    draw = ImageDraw.Draw(page)
+    tasks = [(name, index, seed, size, None, None) for name in CLASSES for index in range(columns)]
+    for number, rendering in enumerate(in_parallel(tasks)):
+        place, column = divmod(number, columns)
+        left, top = (place // rows) * width, (place % rows) * (size + _GAP)
+        if column == 0:
+            draw.text((left + 4, top + size // 2 - 8), rendering.class_name, fill="black", font_size=15)
+        page.paste(Image.fromarray(np.asarray(rendering.image)), (left + _LABEL_WIDTH + column * (size + _GAP), top))
+        progress(number + 1, len(tasks), "sheet")
+    page.save(path)
