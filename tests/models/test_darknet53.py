@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from surehand.errors import ConfigurationError
-from surehand.models import Darknet53, WeightsHeader, build, read_weights, write_weights
+from surehand.models import Darknet53, DarknetHeader, build, read_darknet_weights, write_darknet_weights
 from surehand.models._table import blank
 
 # cfg/darknet53.cfg, written out: (filters, kernel, stride) of a convolution, or "shortcut" three layers back.
@@ -18,7 +18,7 @@ for filters, units in STAGES:
     LAYERS.append((filters, 3, 2))
     LAYERS += [(filters // 2, 1, 1), (filters, 3, 1), "shortcut"] * units
 
-HEADER = WeightsHeader(major=0, minor=2, revision=0, seen=32_013_312_000)
+HEADER = DarknetHeader(major=0, minor=2, revision=0, seen=32_013_312_000)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def model():
 @pytest.fixture(scope="module")
 def file(model, tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "darknet53.weights"
-    write_weights(path, model, HEADER)
+    write_darknet_weights(model, path, HEADER)
     return path
 
 
@@ -139,10 +139,10 @@ def test_file_sizes_are_the_published_ones_and_round_trips_keep_every_byte(class
     path.write_bytes(start + np.arange((size - 20) // 4, dtype="<f4").tobytes())
     model = blank("darknet53", classes, 64).to_empty(device="cpu")
     model.output.bias.data.fill_(7)
-    header = read_weights(path, model)
-    assert header == WeightsHeader(major=0, minor=2, revision=5, seen=2**40 + 3, backbone=backbone)
+    header = read_darknet_weights(model, path)
+    assert header == DarknetHeader(major=0, minor=2, revision=5, seen=2**40 + 3, backbone=backbone)
     assert bool((model.output.bias == 7).all()) == backbone
-    write_weights(again, model, header)
+    write_darknet_weights(model, again, header)
     assert again.read_bytes() == path.read_bytes()
 
 
@@ -151,12 +151,12 @@ def test_file_with_29_classes_has_the_size_that_follows(file):
 
 
 def test_old_files_have_four_bytes_of_seen(model, file, tmp_path):
-    header = WeightsHeader(major=0, minor=1, revision=0, seen=77)
-    write_weights(tmp_path / "old.weights", model, header)
+    header = DarknetHeader(major=0, minor=1, revision=0, seen=77)
+    write_darknet_weights(model, tmp_path / "old.weights", header)
     content = (tmp_path / "old.weights").read_bytes()
     assert content[:16] == struct.pack("<3iI", 0, 1, 0, 77)
     assert content[16:] == file.read_bytes()[20:]
-    assert read_weights(tmp_path / "old.weights", model) == header
+    assert read_darknet_weights(model, tmp_path / "old.weights") == header
 
 
 @pytest.mark.parametrize(
@@ -176,12 +176,12 @@ def test_files_of_another_length_are_refused_by_layer_and_change_nothing(change,
     model = blank("darknet53", 29, 64).to_empty(device="cpu")
     model.stem.convolution.weight.data.fill_(3)
     with pytest.raises(ConfigurationError, match=message):
-        read_weights(path, model)
+        read_darknet_weights(model, path)
     assert bool((model.stem.convolution.weight == 3).all())
 
 
 def test_weights_for_another_number_of_classes_are_refused(file):
     with pytest.raises(ConfigurationError, match="layer 76"):
-        read_weights(file, Darknet53(30))
+        read_darknet_weights(Darknet53(30), file)
     with pytest.raises(ConfigurationError, match="no weights file"):
-        read_weights(file.with_name("nowhere"), Darknet53(30))
+        read_darknet_weights(Darknet53(30), file.with_name("nowhere"))

@@ -6,7 +6,7 @@ A model maps float32 images (n, 3, h, w), RGB in [0, 1], to logits (n, k); its f
 from ._classifier import Classifier, load, save
 from ._cnn import CNN
 from ._darknet53 import Darknet53
-from ._darknet_weights import WeightsHeader, read_weights, write_weights
+from ._darknet_weights import DarknetHeader, read_darknet_weights, write_darknet_weights
 from ._dropout import Dropout, sample_keys
 from ._evaluating import evaluating
 from ._export import export_onnx
@@ -18,15 +18,15 @@ __all__ = [
     "MODELS",
     "Classifier",
     "Darknet53",
+    "DarknetHeader",
     "Dropout",
     "Normalise",
-    "WeightsHeader",
     "build",
     "evaluating",
     "export_onnx",
     "load",
-    "read_weights",
+    "read_darknet_weights",
     "sample_keys",
     "save",
-    "write_weights",
+    "write_darknet_weights",
 ]

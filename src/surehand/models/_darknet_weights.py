@@ -22,7 +22,7 @@ from ._write_whole import write_whole
 
 
 @dataclass(frozen=True)
-class WeightsHeader:
+class DarknetHeader:
     """What a `.weights` file says beside its numbers.
 
     Attributes:
@@ -44,15 +44,18 @@ class WeightsHeader:
         return "<3iQ" if wide else "<3iI"
 
 
-def read_weights(path: str | Path, model: Darknet53) -> WeightsHeader:
+_CURRENT = DarknetHeader()
+
+
+def read_darknet_weights(model: Darknet53, path: str | Path) -> DarknetHeader:
     """Fill a Darknet-53 from a file of the whole network or of the backbone; the classifier is then left as it is.
 
     Args:
-        path: the file.
         model: on any device; untouched when the file does not fit.
+        path: the file.
 
     Returns:
-        The header, for `write_weights`.
+        The header, for `write_darknet_weights`.
 
     Raises:
         ConfigurationError: no such file, or its length is not exactly that of this network; the message names the first
@@ -77,8 +80,8 @@ def read_weights(path: str | Path, model: Darknet53) -> WeightsHeader:
     return replace(header, backbone=backbone)
 
 
-def write_weights(path: str | Path, model: Darknet53, header: WeightsHeader) -> None:
-    """Write what Darknet reads; with the header that `read_weights` returned, the same bytes it read.
+def write_darknet_weights(model: Darknet53, path: str | Path, header: DarknetHeader = _CURRENT) -> None:
+    """Write what Darknet reads; with the header that `read_darknet_weights` returned, the same bytes it read.
 
     Raises:
         ConfigurationError: the file cannot be written; one that was there before is untouched.
@@ -102,10 +105,10 @@ class _Layer:
         return sum(4 * tensor.numel() for tensor in self.tensors)
 
 
-def _header(path: Path, content: bytes) -> WeightsHeader:
+def _header(path: Path, content: bytes) -> DarknetHeader:
     try:
-        version = WeightsHeader(*struct.unpack_from("<3i", content))
-        return WeightsHeader(*struct.unpack_from(version.layout, content))
+        version = DarknetHeader(*struct.unpack_from("<3i", content))
+        return DarknetHeader(*struct.unpack_from(version.layout, content))
     except struct.error as error:
         raise ConfigurationError(f"{path} is too short for a Darknet header: {len(content)} bytes.") from error
 
