@@ -15,7 +15,7 @@ def _checked_modules() -> list[str]:
     return [".".join(p.parts) for p in paths if p.name != "__init__" and not p.name.endswith("_kernels")]
 
 
-jaxtyping.install_import_hook(_checked_modules(), "beartype.beartype")
+jaxtyping.install_import_hook(_checked_modules(), "annotations.check")
 
 
 @pytest.fixture(scope="session")

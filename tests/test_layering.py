@@ -8,7 +8,20 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "surehand"
-STAGES = ["render", "data", "models", "train", "attack", "explain", "detect", "spell", "report", "audit", "serve", "cli"]
+STAGES = [
+    "render",
+    "data",
+    "models",
+    "train",
+    "attack",
+    "explain",
+    "detect",
+    "spell",
+    "report",
+    "audit",
+    "serve",
+    "cli",
+]
 LEAVES = ["errors", "randomness", "intervals", "progress"]
 # Report reads result objects and files, nothing else, so that a page can be made again where no torch is installed.
 NARROWER = {"report": LEAVES, "render": LEAVES}
@@ -18,7 +31,9 @@ def imported(path: Path) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names |= {f"{node.module}.{alias.name}" for alias in node.names} if node.module == "surehand" else {node.module}
+            names |= (
+                {f"{node.module}.{alias.name}" for alias in node.names} if node.module == "surehand" else {node.module}
+            )
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
     return {name.split(".")[1] for name in names if name.startswith("surehand.")}

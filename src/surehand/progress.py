@@ -1,8 +1,9 @@
 """How a long call tells its caller where it is."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable  # so that tests can check arguments
 class Progress(Protocol):
     """Called with (done, total, text); stages never print."""
 

@@ -21,7 +21,9 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DataError(f"Could not make the run folder {path}: {error.strerror}. Choose another with --out.") from error
+            raise DataError(
+                f"Could not make the run folder {path}: {error.strerror}. Choose another with --out."
+            ) from error
 
     def file(self, name: str) -> Path:
         """The path of a file in the folder, whose own folder exists."""
@@ -45,7 +47,9 @@ class RunFolder:
             temporary.replace(path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
-            raise DataError(f"Could not write {path}: {error.strerror}. Free some space, then run the same command.") from error
+            raise DataError(
+                f"Could not write {path}: {error.strerror}. Free some space, then run the same command."
+            ) from error
 
     def stage(self, name: str, inputs: Any, make: Callable[[], Result]) -> Result:
         """What `make()` returns, or what it returned before if inputs and version are the same and its files are there.

@@ -52,10 +52,18 @@ class Console:
     def _show_bar(self, stage: str, done: int, total: int, text: str) -> None:
         if self._bars is None or stage != self._stage:
             self.end_progress()
-            columns = TextColumn("{task.description:<9}"), BarColumn(24), TextColumn("{task.completed:,.0f}/{task.total:,.0f}")
+            columns = (
+                TextColumn("{task.description:<9}"),
+                BarColumn(24),
+                TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+            )
             self._bars = Progress(
-                *columns, TimeRemainingColumn(compact=True), TextColumn("{task.fields[text]}"),
-                console=self._terminal, transient=True, refresh_per_second=8,
+                *columns,
+                TimeRemainingColumn(compact=True),
+                TextColumn("{task.fields[text]}"),
+                console=self._terminal,
+                transient=True,
+                refresh_per_second=8,
             )
             self._bars.start()
             self._bar, self._stage = self._bars.add_task(stage, total=total, text=text), stage

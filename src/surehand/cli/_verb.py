@@ -18,8 +18,12 @@ from ._console import Console
 
 SCHEMA = 1
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.", rich_help_panel="Output")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Tell nothing on stderr but warnings.", rich_help_panel="Output")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print exactly one JSON object on stdout.", rich_help_panel="Output")
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Tell nothing on stderr but warnings.", rich_help_panel="Output")
+]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Output")]
 
 
@@ -79,7 +83,9 @@ def verb(function: Callable[..., Outcome]) -> Callable[..., None]:
 
     parameters = list(inspect.signature(function).parameters.values())[1:]
     common = {"as_json": JsonOption, "quiet": QuietOption, "debug": DebugOption}
-    options = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=a) for n, a in common.items()]
+    options = [
+        inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=a) for n, a in common.items()
+    ]
     command.__signature__ = inspect.Signature([*parameters, *options])  # type: ignore[attr-defined]
     return command
 
@@ -92,7 +98,11 @@ def this_command() -> str:
 def _fail(console: Console, as_json: bool, status: str, message: str, code: int) -> None:
     if as_json:
         error = {"message": message, "exit_code": code}
-        print(json.dumps({"schema": SCHEMA, "status": status, "result": None, "error": error, "warnings": [], "artifacts": []}))
+        print(
+            json.dumps(
+                {"schema": SCHEMA, "status": status, "result": None, "error": error, "warnings": [], "artifacts": []}
+            )
+        )
     print(message if status == "interrupted" else f"Error: {message}", file=sys.stderr)
     raise typer.Exit(code)
 

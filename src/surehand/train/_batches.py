@@ -11,6 +11,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from surehand.data import Augmentation, Samples, augment
+
 from ._order import dropout_keys
 
 
@@ -24,7 +25,7 @@ class Batch:
 
 
 def augmented(
-    samples: Samples, plan: Iterable[Int64[ndarray, " b"]], augmentation: Augmentation, *, seed: int, epoch: int
+    samples: Samples, plan: Iterable[Int64[ndarray, " _"]], augmentation: Augmentation, *, seed: int, epoch: int
 ) -> Iterator[Batch]:
     """The batches that `plan` lists, each made while the model works on the one before.
 

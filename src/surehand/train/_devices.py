@@ -16,6 +16,7 @@ from lightning_fabric import Fabric
 from surehand.data import Samples
 from surehand.errors import SurehandError
 from surehand.models import build
+
 from . import _checkpoint as checkpoints
 from ._loop import CHECKPOINT, OnEpoch, OnStep, Step, _State, train_here
 from ._probe import Choice
@@ -37,7 +38,12 @@ def train_on_devices(
     with tempfile.TemporaryDirectory(prefix="surehand-devices-") as temporary:
         job = Path(temporary)
         home = folder or job
-        values = {"architecture": architecture, "settings": settings.to_dict(), "folder": str(home), "save_every": save_every}
+        values = {
+            "architecture": architecture,
+            "settings": settings.to_dict(),
+            "folder": str(home),
+            "save_every": save_every,
+        }
         (job / "job.json").write_text(json.dumps(values))
         for name, samples in (("images", images), ("validation", validation)):
             _hand_over(samples, job / name)
@@ -130,7 +136,9 @@ def _result(folder: Path, architecture: str, images: Samples, settings: Settings
     model = build(architecture, len(images.classes), images.pixels.shape[1], seed=settings.seed)
     model.load_state_dict(saved.best or saved.weights)
     reason = state.stopped_because or ""
-    return TrainResult(model.eval(), tuple(state.history), state.stopping.best_epoch, reason, state.seconds, settings, choice)
+    return TrainResult(
+        model.eval(), tuple(state.history), state.stopping.best_epoch, reason, state.seconds, settings, choice
+    )
 
 
 def _work(job: Path) -> None:

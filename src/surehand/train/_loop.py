@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from surehand.data import Samples
 from surehand.errors import ConfigurationError
 from surehand.models import build, sample_keys
+
 from . import _checkpoint as checkpoints
 from ._batches import augmented
 from ._early_stopping import Stopping, observe, reason_to_stop
@@ -152,7 +153,13 @@ class _Run:
         settings: Settings,
         folder: Path | None,
     ) -> None:
-        self.fabric, self.images, self.validation, self.settings, self.folder = fabric, images, validation, settings, folder
+        self.fabric, self.images, self.validation, self.settings, self.folder = (
+            fabric,
+            images,
+            validation,
+            settings,
+            folder,
+        )
         self.identity = _identity(architecture, images, validation, settings)
         saved = self._saved()
         size = images.pixels.shape[1]

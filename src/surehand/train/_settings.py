@@ -5,6 +5,7 @@ from typing import Any
 
 from surehand.data import Augmentation
 from surehand.errors import UsageError
+
 from ._schedule import SCHEDULES
 
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -64,8 +65,9 @@ class Settings:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Settings":
-        """The inverse of `to_dict`."""
-        return cls(**{**values, "augmentation": Augmentation(**values["augmentation"])})
+        """The inverse of `to_dict`, also of what went through JSON, which turns tuples into lists."""
+        augmentation = {**values["augmentation"], "zoom": tuple(values["augmentation"]["zoom"])}
+        return cls(**{**values, "augmentation": Augmentation(**augmentation)})
 
 
 # Per architecture, what differs from the defaults: 41 million parameters cost a hundred times more a step on a

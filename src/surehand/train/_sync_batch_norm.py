@@ -36,9 +36,9 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
             return super().forward(x)
         dtype, x = x.dtype, x.float()
         count = _SumOverDevices.apply(x.new_tensor([x.numel() / x.shape[1]]))
-        mean = _SumOverDevices.apply(x.sum((0, 2, 3))) / count                       # (c,)
+        mean = _SumOverDevices.apply(x.sum((0, 2, 3))) / count  # (c,)
         centred = x - mean[:, None, None]
-        variance = _SumOverDevices.apply(centred.square().sum((0, 2, 3))) / count    # (c,)
+        variance = _SumOverDevices.apply(centred.square().sum((0, 2, 3))) / count  # (c,)
         with torch.no_grad():
             momentum = self.momentum or 0.0
             self.running_mean.lerp_(mean, momentum)

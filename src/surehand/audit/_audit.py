@@ -1,0 +1,211 @@
+"""The whole audit: images in, a run folder out. Read top-down, it is what `surehand run` does."""
+
+import os
+import platform
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import torch
+
+from surehand import __version__, report
+from surehand.data import Dataset, Samples, check, load, load_external, sheet
+from surehand.models import Classifier
+from surehand.models import load as load_classifier
+
+from ._folder import Result, RunFolder, sha256
+from ._model_stages import attack_stage, evaluate_stage, explain_stage, train_stage
+from ._narrator import Narrator, Silent
+from ._settings import AuditSettings
+from ._speech import speech_stage
+
+SCHEMA = 1
+LIBRARIES = ("torch", "numpy", "pillow", "numba", "lightning-fabric", "safetensors", "matplotlib")
+
+
+def audit(
+    settings: AuditSettings,
+    path: Path,
+    *,
+    command: str = "",
+    cache: Path | None = None,
+    narrator: Narrator | None = None,
+) -> dict[str, Any]:
+    """Index, check, split, train, evaluate, attack, explain, speak and report; stages already done are not repeated.
+
+    Args:
+        settings: what to audit.
+        path: the run folder; made if missing, gone on with if it holds an earlier run.
+        command: what the user typed, for the report.
+        cache: where decoded images are kept; the user's cache folder by default.
+        narrator: told what happens.
+
+    Returns:
+        What `run.json` holds.
+
+    Raises:
+        SurehandError: something the user can mend; finished stages stay in the folder.
+        KeyboardInterrupt: after Ctrl-C; the same call goes on where this one stopped.
+    """
+    tell = narrator or Silent()
+    folder, started = RunFolder(path), monotonic()
+    folder.write_text("config.toml", settings.to_toml())
+    record = _header(settings, path, command)
+
+    def publish(status: str) -> None:
+        record["status"], record["seconds"] = status, round(monotonic() - started, 1)
+        folder.write_json("run.json", record)
+
+    publish("running")
+    try:
+        dataset = _data(settings, folder, record, cache, tell)
+        external = _external(settings, dataset, record, cache, tell)
+        publish("running")
+        metrics: list[str] = []
+        for name in settings.models:
+            record["models"][name], classifier = _model(name, settings, folder, dataset, external, metrics, tell)
+            publish("running")
+        if record["speech"] is None and set("HELO") <= set(dataset.manifest.classes):
+            record["speech"] = speech_stage(folder, classifier, dataset.samples("grouped"), tell)
+        record["verdict"] = report.verdict(record)
+        record["artifacts"] = _artifacts(folder)
+        publish("complete")
+        tell.say("Report    figures and page")
+        report.write_report(path)
+        record["artifacts"] = _artifacts(folder)
+        publish("complete")
+    except KeyboardInterrupt:
+        publish("interrupted")
+        raise
+    except BaseException:
+        publish("failed")
+        raise
+    return record
+
+
+def _data(settings: AuditSettings, folder: RunFolder, record: Result, cache: Path | None, tell: Narrator) -> Dataset:
+    dataset = load(settings.source, settings.size, seed=settings.seed, cache=cache, progress=tell.progress("Read"))
+    found = check(dataset)
+    manifest = dataset.manifest
+    manifest.write(folder.file("manifest.csv"))
+
+    def sheets() -> Result:
+        training, names = dataset.samples("train"), ("sheets/train.png", "sheets/augmented.png")
+        augmentation = settings.for_model(settings.models[0]).augmentation
+        sheet(training, folder.file(names[0]))
+        sheet(training, folder.file(names[1]), augmentation=augmentation)
+        return {"files": list(names)}
+
+    folder.stage("sheets", [manifest.digest, settings.size, settings.seed], sheets)
+    record["data"] = {"source": str(settings.source), **found.to_dict()}
+    counts = record["data"]["splits"]
+    tell.say(
+        f"Data      {len(manifest.paths):,} images in {len(manifest.classes)} classes, "
+        f"{len(manifest.quarantined)} quarantined"
+    )
+    tell.say("Split     " + ", ".join(f"{name} {n:,}" for name, n in counts.items()))
+    tell.say(
+        f"Leak      a random split would leak {100 * found.leak_rate:.1f} % of its test images; this one "
+        f"{100 * found.leak_rate_grouped:.1f} %. Nearest neighbour on thumbnails: "
+        f"{100 * found.nearest_neighbour_random:.1f} % random, {100 * found.nearest_neighbour_grouped:.1f} % grouped"
+    )
+    return dataset
+
+
+def _external(
+    settings: AuditSettings, dataset: Dataset, record: Result, cache: Path | None, tell: Narrator
+) -> dict[str, Samples]:
+    sets = {}
+    for name, source in settings.external.items():
+        loaded = load_external(
+            source, settings.size, dataset.manifest.classes, cache=cache, progress=tell.progress(f"Read {name}")
+        )
+        sets[name] = loaded.all()
+        present = set(sets[name].labels.tolist())
+        missing = [c for i, c in enumerate(dataset.manifest.classes) if i not in present]
+        record["external"][name] = {"source": source, "images": len(sets[name]), "missing_classes": missing}
+        tell.say(f"External  {name}: {len(sets[name]):,} images, never trained on")
+    return sets
+
+
+def _model(
+    name: str,
+    settings: AuditSettings,
+    folder: RunFolder,
+    dataset: Dataset,
+    external: dict[str, Samples],
+    metrics: list[str],
+    tell: Narrator,
+) -> tuple[Result, Classifier]:
+    """Everything about one model; `metrics` grows by its epochs."""
+    trained = train_stage(folder, name, dataset, settings.for_model(name), metrics, tell)
+    file = folder.path / trained["file"]
+    classifier, identity = load_classifier(file), sha256(file)
+    sets = {"grouped": dataset.samples("grouped"), "random": dataset.samples("random"), **external}
+    evaluated = evaluate_stage(folder, name, classifier, identity, sets, tell)
+    attacked = attack_stage(folder, name, classifier, identity, sets["grouped"], settings, tell)
+    explained = explain_stage(folder, name, classifier, identity, sets["grouped"], settings, tell)
+    stages = {**trained, **evaluated, "fgsm": attacked, "lime": explained}
+    return _without_files(stages), classifier
+
+
+def _header(settings: AuditSettings, path: Path, command: str) -> Result:
+    versions = {"surehand": __version__, "python": platform.python_version(), **{n: version(n) for n in LIBRARIES}}
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else None
+    return {
+        "schema": SCHEMA,
+        "status": "running",
+        "name": path.resolve().name,
+        "seed": settings.seed,
+        "command": command,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": 0.0,
+        "versions": versions,
+        "machine": {
+            "system": f"{platform.system()} {platform.release()}",
+            "processor": _processor(),
+            "threads": torch.get_num_threads(),
+            "memory_gb": round(memory, 1) if memory else None,
+        },
+        "settings": {**asdict(replace(settings, training={})), "models": list(settings.models)},
+        "verdict": None,
+        "data": {},
+        "external": {},
+        "models": {},
+        "speech": None,
+        "artifacts": [],
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _artifacts(folder: RunFolder) -> list[dict[str, str]]:
+    """Every file of the run but the bookkeeping of stages, with its kind."""
+    kinds = {
+        ".safetensors": "model",
+        ".csv": "table",
+        ".png": "image",
+        ".svg": "figure",
+        ".wav": "speech",
+        ".npz": "arrays",
+    }
+    paths = sorted(p for p in folder.path.rglob("*") if p.is_file() and p.suffix != ".part")
+    names = [p.relative_to(folder.path).as_posix() for p in paths]
+    kept = [n for n in names if not n.startswith(("stages/", "training/"))]
+    return [{"path": n, "kind": kinds.get(Path(n).suffix, "document")} for n in kept]
+
+
+def _without_files(value: Any) -> Any:
+    """Plain values without the "files" entries that only stages need."""
+    if isinstance(value, dict):
+        return {k: _without_files(v) for k, v in value.items() if k != "files"}
+    return value

@@ -1,0 +1,304 @@
+"""What is done to each model: train, evaluate, attack, explain. Each stage returns the plain values of `run.json`."""
+
+import json
+from dataclasses import asdict, replace
+from shutil import rmtree
+from typing import Any
+
+import numpy as np
+
+from surehand import __version__
+from surehand.attack import FGSM, AttackResult, Threat, eight_bit, grey_levels, save_png, sweep
+from surehand.attack import run as run_attack
+from surehand.data import Dataset, Samples, read_image, to_images
+from surehand.explain import explain
+from surehand.models import Classifier, save
+from surehand.randomness import generator, uniforms
+from surehand.train import Epoch, Evaluation, Settings, Step, evaluate, fit_temperature, predict, train
+
+from ._folder import Result, RunFolder
+from ._narrator import Narrator
+from ._settings import AuditSettings
+from ._tables import write_batch, write_curve, write_evaluation
+
+# Their signs are motions: a still frame of them is ambiguous by nature.
+MOTION_LETTERS = ("J", "Z")
+ORIGINAL_BATCH = 128
+EXAMPLES = 4
+# LIME's superpixels depend on resolution; the original system's photographs had 200 pixels.
+EXPLAINED_SIZE = 200
+
+
+def train_stage(
+    folder: RunFolder, name: str, dataset: Dataset, settings: Settings, metrics: list[str], tell: Narrator
+) -> Result:
+    """Train, fit the temperature on the validation images, write `model/NAME.safetensors`; `metrics` grows by lines."""
+    images, validation = dataset.samples("train"), dataset.samples("validation")
+    progress = tell.progress(f"Train {name}")
+    history: list[dict[str, Any]] = []
+
+    def on_step(step: Step) -> None:
+        accuracy = "" if step.accuracy is None else f", validation {100 * step.accuracy:.1f} %"
+        text = f"epoch {step.epoch}/{step.epochs}, {step.images_per_second:,.0f} images/s{accuracy}"
+        progress((step.epoch - 1) * step.total + step.done, step.epochs * step.total, text)
+
+    def on_epoch(epoch: Epoch) -> None:
+        history.append({"model": name, **epoch.to_dict()})
+        _write_metrics(folder, metrics, history)
+        tell.say(
+            f"Train     {name} {epoch.epoch}/{settings.epochs}: loss {epoch.train_loss:.3f}, validation "
+            f"{100 * epoch.validation_accuracy:.1f} %, {epoch.images_per_second:,.0f} images/s, {epoch.seconds:.0f} s"
+        )
+
+    def make() -> Result:
+        training = folder.file(f"training/{name}/checkpoint.safetensors").parent
+        result = train(name, images, validation, settings, folder=training, on_step=on_step, on_epoch=on_epoch)
+        logits = predict(result.model, validation)
+        temperature = fit_temperature(logits, validation.labels)
+        metadata = {
+            "data": dataset.manifest.source,
+            "data_digest": dataset.manifest.digest,
+            "data_licence": "not stated",
+            "seed": settings.seed,
+            "surehand": __version__,
+            "validation_accuracy": result.history[result.best_epoch - 1].validation_accuracy
+            if result.best_epoch
+            else None,
+        }
+        file = f"model/{name}.safetensors"
+        classifier = Classifier(result.model, name, images.classes, dataset.size, temperature, metadata)
+        save(classifier, folder.file(file))
+        rmtree(training)
+        tell.say(f"Train     {name} stopped: {result.stopped_because}")
+        return {
+            "files": [file],
+            "parameters": sum(p.numel() for p in result.model.parameters()),
+            "file": file,
+            "seconds": round(result.seconds, 1),
+            "epochs": len(result.history),
+            "best_epoch": result.best_epoch,
+            "stopped_because": result.stopped_because,
+            "settings": settings.to_dict(),
+            "probe": result.choice.to_dict(),
+            "history": history,
+        }
+
+    inputs = [dataset.manifest.digest, dataset.size, replace(settings, devices=1).to_dict()]
+    result = folder.stage(f"train-{name}", json.loads(json.dumps(inputs)), make)
+    _write_metrics(folder, metrics, result["history"])
+    metrics += [json.dumps(line) for line in result["history"]]
+    return {key: value for key, value in result.items() if key != "history"}
+
+
+def evaluate_stage(
+    folder: RunFolder, name: str, classifier: Classifier, identity: str, sets: dict[str, Samples], tell: Narrator
+) -> Result:
+    """Accuracy on every set with exact intervals, confusions, calibration; and their tables."""
+
+    def make() -> Result:
+        files: list[str] = []
+        found: dict[str, Evaluation] = {}
+        for set_name, samples in sets.items():
+            progress = tell.progress(f"Evaluate {name} on {set_name}")
+            found[set_name] = evaluate(classifier.model, samples, temperature=classifier.temperature, progress=progress)
+            files += write_evaluation(folder, name, set_name, found[set_name])
+        grouped = found["grouped"]
+        batch = generator("batch of 128").permutation(len(grouped.labels))[:ORIGINAL_BATCH]
+        files.append(write_batch(folder, name, grouped, batch))
+        uncalibrated = replace(grouped, temperature=1.0)
+        return {
+            "files": files,
+            "accuracy": _by_set({set_name: asdict(e.accuracy) for set_name, e in found.items()}),
+            "accuracy_without_motion_letters": _without_motion_letters(found),
+            "confused": [c._asdict() for c in grouped.most_confused()],
+            "calibration": {
+                "ece": grouped.ece,
+                "ece_before": uncalibrated.ece,
+                "temperature": classifier.temperature,
+                "external": {s: found[s].ece for s in found if s not in ("grouped", "random")},
+            },
+        }
+
+    inputs = [identity, {set_name: _identity(samples) for set_name, samples in sets.items()}]
+    result = folder.stage(f"evaluate-{name}", inputs, make)
+    accuracy = result["accuracy"]
+    shown = {"random": accuracy["random"], "grouped": accuracy["grouped"], **accuracy["external"]}
+    text = ", ".join(f"{s} {100 * a['value']:.1f} %" for s, a in shown.items())
+    tell.say(f"Evaluate  {name}: {text}")
+    return result
+
+
+def attack_stage(
+    folder: RunFolder,
+    name: str,
+    classifier: Classifier,
+    identity: str,
+    samples: Samples,
+    settings: AuditSettings,
+    tell: Narrator,
+) -> Result:
+    """The FGSM curve on held-back images, and a few adversarial images as files."""
+
+    def make() -> Result:
+        chosen = _some(samples, settings.attack_images, settings.seed)
+        positions = np.arange(len(chosen))
+        images, labels = chosen.images(positions), torch_labels(chosen)
+        progress = tell.progress(f"Attack {name}")
+        curve = sweep(classifier.model, images, labels, seed=settings.seed, ids=chosen.ids, progress=progress)
+        examples = _examples(folder, name, classifier, chosen, settings.seed)
+        return {
+            "files": [
+                write_curve(folder, name, curve),
+                *(e[k] for e in examples for k in ("clean", "noise", "adversarial")),
+            ],
+            "epsilons": curve.epsilons.tolist(),
+            "accuracy": [p.value for p in curve.accuracy],
+            "robust": [p.value for p in curve.robust],
+            "low": [p.low for p in curve.accuracy],
+            "high": [p.high for p in curve.accuracy],
+            "images": len(chosen),
+            # The passes that an image costs; a handful are judged once more to see that the model repeats itself.
+            "forward_passes": int(np.median(curve.forward_passes)),
+            "backward_passes": int(curve.backward_passes.max()),
+            "warnings": list(curve.warnings),
+            "examples": examples,
+        }
+
+    result = folder.stage(f"attack-{name}", [identity, _identity(samples), settings.attack_images, settings.seed], make)
+    half = next((e for e, a in zip(result["epsilons"], result["robust"], strict=True) if a < 0.5), None)
+    text = "never falls below half" if half is None else f"falls below half at {255 * half:.0f} grey levels"
+    tell.say(f"Attack    {name}: {100 * result['robust'][0]:.1f} % clean; robust accuracy {text} (FGSM)")
+    return result
+
+
+def explain_stage(
+    folder: RunFolder,
+    name: str,
+    classifier: Classifier,
+    identity: str,
+    samples: Samples,
+    settings: AuditSettings,
+    tell: Narrator,
+) -> Result:
+    """LIME, as the original system does it, of one held-back image that is read rightly."""
+
+    def make() -> Result:
+        position = _typical(classifier, samples)
+        image = to_images(read_image(samples.file(position), EXPLAINED_SIZE)[None])
+        progress = tell.progress(f"Explain {name}")
+        (found,) = explain(
+            classifier.model,
+            image,
+            "lime",
+            seed=settings.seed,
+            model_size=classifier.size,
+            recipe="original",
+            progress=progress,
+        )
+        arrays = f"explain/{name}-lime.npz"
+        found.save(folder.file(arrays))
+        return {
+            "files": [arrays],
+            "recipe": "original",
+            "image": samples.paths[position],
+            "truth": samples.classes[int(samples.labels[position])],
+            "target": samples.classes[found.target],
+            "probability": float(found.probabilities[found.target]),
+            "superpixels": int(found.segments.max()) + 1,
+            "perturbations": len(found.masks),
+            "r2": found.r2,
+            "top": list(found.top()),
+            "warnings": list(found.warnings),
+            "arrays": arrays,
+        }
+
+    result = folder.stage(f"explain-{name}", [identity, _identity(samples), settings.seed], make)
+    tell.say(
+        f"Explain   {name}: {result['superpixels']} superpixels of a {result['target']}, R2 {result['r2']:.2f} (LIME)"
+    )
+    return result
+
+
+def _examples(folder: RunFolder, name: str, classifier: Classifier, chosen: Samples, seed: int) -> list[Result]:
+    """Up to EXAMPLES images that a small budget turns, judged again as the PNG files they become."""
+    images, labels = chosen.images(np.arange(len(chosen))), torch_labels(chosen)
+    for levels in (2, 4, 8, 16, 32, 64):
+        threat = Threat(norm="linf", epsilon=levels / 255)
+        result = run_attack(classifier.model, images, labels, FGSM(), threat, seed=seed, ids=chosen.ids)
+        files = eight_bit(classifier.model, images, result)
+        turned = np.flatnonzero(files.success & (files.clean_prediction == result.labels))
+        if len(turned) >= EXAMPLES:
+            break
+    return [
+        _example(folder, name, number, classifier, files, result, i) for number, i in enumerate(turned[:EXAMPLES], 1)
+    ]
+
+
+def _example(
+    folder: RunFolder, name: str, number: int, classifier: Classifier, files: Any, result: AttackResult, i: int
+) -> Result:
+    clean, adversarial = files.clean[i], files.adversarial[i]
+    levels = grey_levels(result.threat.epsilon)
+    noise = adversarial.astype(np.float32) - clean
+    pictures = {
+        "clean": clean,
+        "noise": np.rint(127.5 + noise * (127.5 / levels)).astype(np.uint8),
+        "adversarial": adversarial,
+    }
+    names = {kind: f"examples/{name}-{number}-{kind}.png" for kind in pictures}
+    for kind, picture in pictures.items():
+        save_png(picture, folder.file(names[kind]))
+    sure = classifier.probabilities(to_images(np.stack([clean, adversarial]))).numpy()
+    before, after = int(files.clean_prediction[i]), int(files.prediction[i])
+    return {
+        "truth": classifier.classes[int(result.labels[i])],
+        "clean_prediction": classifier.classes[before],
+        "clean_probability": float(sure[0, before]),
+        "adversarial_prediction": classifier.classes[after],
+        "adversarial_probability": float(sure[1, after]),
+        "epsilon": result.threat.epsilon,
+        **names,
+    }
+
+
+def _typical(classifier: Classifier, samples: Samples) -> int:
+    """The rightly read image of median confidence; without one, the first image."""
+    found = evaluate(classifier.model, _some(samples, 256, 0), temperature=classifier.temperature)
+    right = np.flatnonzero(found.predictions == found.labels)
+    if not len(right):
+        return 0
+    confidence = found.probabilities[right].max(1)
+    path = found.paths[int(right[np.argsort(confidence, kind="stable")[len(right) // 2]])]
+    return samples.paths.index(path)
+
+
+def _some(samples: Samples, most: int, seed: int) -> Samples:
+    """At most so many images, the same ones whatever else is in the set."""
+    order = np.argsort(uniforms(seed, "some", ids=samples.ids, columns=1)[:, 0], kind="stable")
+    return samples.take(np.sort(order[:most]))
+
+
+def _by_set(values: dict[str, Any]) -> Result:
+    own = {name: values.pop(name) for name in ("random", "grouped")}
+    return {**own, "external": values}
+
+
+def _without_motion_letters(found: dict[str, Evaluation]) -> Result | None:
+    if not set(MOTION_LETTERS) <= set(found["grouped"].classes) or "nothing" not in found["grouped"].classes:
+        return None
+    return _by_set({name: asdict(e.accuracy_without(MOTION_LETTERS)) for name, e in found.items()})
+
+
+def _write_metrics(folder: RunFolder, lines: list[str], history: list[dict[str, Any]]) -> None:
+    folder.write_text("metrics.jsonl", "".join(f"{line}\n" for line in [*lines, *map(json.dumps, history)]))
+
+
+def _identity(samples: Samples) -> list[Any]:
+    return [samples.ids.tolist(), samples.labels.tolist()]
+
+
+def torch_labels(samples: Samples) -> Any:
+    """The labels as a tensor."""
+    import torch
+
+    return torch.from_numpy(samples.labels)

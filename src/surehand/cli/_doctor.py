@@ -1,0 +1,52 @@
+"""`surehand doctor`: what this installation has, and what to type for what it lacks."""
+
+import importlib.util
+import os
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+
+from ._console import Console
+from ._verb import Outcome, verb
+
+PARTS = {
+    "simplejpeg": ("faster reading of JPEG files", "pip install 'surehand[fast]'"),
+    "kagglehub": ("kaggle:OWNER/NAME sources", "pip install 'surehand[kaggle]'"),
+}
+
+
+@verb
+def doctor(console: Console) -> Outcome:
+    """Versions, processor, voice, optional parts; and the command that adds what is missing."""
+    versions = {"python": platform.python_version()}
+    for name in ("surehand", "torch", "numpy", "pillow", "numba", "lightning-fabric", "onnxruntime", "hibari-tts"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "missing"
+    parts = {name: importlib.util.find_spec(name) is not None for name in PARTS}
+    voice = "hibari-tts" if versions["hibari-tts"] != "missing" else "espeak-ng" if shutil.which("espeak-ng") else None
+    flags = _processor_flags()
+    result = {
+        "versions": versions,
+        "cores": os.cpu_count(),
+        "bfloat16": "avx512_bf16" in flags or "amx_bf16" in flags,
+        "voice": voice,
+        "parts": parts,
+    }
+    lines = [f"{name:<18} {number}" for name, number in versions.items()]
+    lines += [
+        f"{'cores':<18} {os.cpu_count()}",
+        f"{'bfloat16':<18} {'native' if result['bfloat16'] else 'not native; training will use float32'}",
+        f"{'voice':<18} {voice or 'none: pip install hibari-tts'}",
+    ]
+    lines += [f"{name:<18} {'yes' if parts[name] else f'no ({what}): {how}'}" for name, (what, how) in PARTS.items()]
+    return Outcome(result, "\n".join(lines))
+
+
+def _processor_flags() -> str:
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next((line for line in file if line.startswith("flags")), "")
+    except OSError:
+        return ""

@@ -1,0 +1,31 @@
+"""`surehand evaluate`: how good a model is on labelled images."""
+
+from dataclasses import asdict
+
+from ._console import Console
+from ._options import CacheOption, DataArgument, ModelArgument
+from ._verb import Outcome, verb
+
+
+@verb
+def evaluate(console: Console, model: ModelArgument, data: DataArgument, cache: CacheOption = None) -> Outcome:
+    """Accuracy of MODEL on all images of DATA, with its exact interval, classes, confusions and calibration."""
+    from surehand.data import load_external
+    from surehand.models import load
+    from surehand.train import evaluate as evaluate_
+
+    classifier = load(model)
+    dataset = load_external(data, classifier.size, classifier.classes, cache=cache, progress=console.progress("Read"))
+    found = evaluate_(
+        classifier.model, dataset.all(), temperature=classifier.temperature, progress=console.progress("Evaluate")
+    )
+    result = {
+        "accuracy": asdict(found.accuracy),
+        "ece": found.ece,
+        "classes": [{k: None if v != v else v for k, v in c._asdict().items()} for c in found.class_scores],
+        "confused": [c._asdict() for c in found.most_confused()],
+        "quarantined": [{"path": q.path, "reason": q.reason} for q in dataset.manifest.quarantined],
+    }
+    lines = [f"accuracy  {found.accuracy}", f"calibration error  {100 * found.ece:.1f} %"]
+    lines += [f"  {c.truth} read as {c.prediction}: {c.count} ({100 * c.share:.0f} %)" for c in found.most_confused(5)]
+    return Outcome(result, "\n".join(lines), dataset.warnings)

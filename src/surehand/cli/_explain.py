@@ -1,0 +1,75 @@
+"""`surehand explain`: why a model reads an image as it does."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from surehand.errors import UsageError
+
+from ._console import Console
+from ._options import ModelArgument, SeedOption
+from ._verb import Outcome, verb
+
+
+@verb
+def explain(
+    console: Console,
+    model: ModelArgument,
+    image: Annotated[Path, typer.Argument(help="A photograph.", show_default=False)],
+    method: Annotated[str, typer.Option(help="Which method.")] = "lime",
+    recipe: Annotated[
+        str, typer.Option(help="original (150 perturbations) or lime (as the lime package, 1000).")
+    ] = "original",
+    target: Annotated[str, typer.Option(help="The class to explain; top is what the model says.")] = "top",
+    against: Annotated[
+        str | None, typer.Option(help="Explain why the target rather than this class.", show_default=False)
+    ] = None,
+    perturbations: Annotated[
+        int | None, typer.Option(help="How many. (default: the recipe's)", show_default=False)
+    ] = None,
+    size: Annotated[int, typer.Option(help="Height and width at which the image is cut into superpixels.")] = 200,
+    out: Annotated[Path, typer.Option(help="Where the figure and the arrays go.")] = Path("explanation"),
+    seed: SeedOption = 0,
+) -> Outcome:
+    """Explain what MODEL reads in IMAGE: superpixels, perturbations, weights, coefficients, result."""
+    from surehand import report
+    from surehand.data import read_image, to_images
+    from surehand.explain import explain as explain_
+    from surehand.models import load
+
+    classifier = load(model)
+
+    def index(name: str) -> int:
+        if name not in classifier.classes:
+            raise UsageError(f"There is no class {name!r}; the model has {', '.join(classifier.classes)}.")
+        return classifier.classes.index(name)
+
+    options = {"recipe": recipe} | ({"perturbations": perturbations} if perturbations is not None else {})
+    (found,) = explain_(
+        classifier.model,
+        to_images(read_image(image, size)[None]),
+        method,
+        target if target == "top" else index(target),
+        None if against is None else index(against),
+        seed,
+        model_size=classifier.size,
+        progress=console.progress("Explain"),
+        **options,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    arrays = out / f"{image.stem}-{method}.npz"
+    found.save(arrays)
+    figures = report.draw_explanation(arrays, classifier.classes, out / f"{image.stem}-{method}")
+    name, sure = classifier.classes[found.target], float(found.probabilities[found.target])
+    result = {
+        "target": name,
+        "probability": sure,
+        "superpixels": int(found.segments.max()) + 1,
+        "perturbations": len(found.masks),
+        "r2": found.r2,
+        "top": list(found.top()),
+        "coefficients": found.coefficients.tolist(),
+    }
+    text = f"{name} {100 * sure:.1f} %, {result['superpixels']} superpixels, R2 {found.r2:.2f}\n{figures[-1]}"
+    return Outcome(result, text, found.warnings, (str(arrays), *map(str, figures)))

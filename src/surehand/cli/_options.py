@@ -1,0 +1,88 @@
+"""Options that several verbs share, and how their text becomes values."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from surehand.errors import UsageError
+
+DataArgument = Annotated[
+    str, typer.Argument(help="A folder of class folders, a .zip, kaggle:OWNER/NAME, or letters.", show_default=False)
+]
+ModelArgument = Annotated[
+    Path, typer.Argument(help="A model file written by surehand (.safetensors).", show_default=False)
+]
+SizeOption = Annotated[int, typer.Option(help="Height and width at which models see the images, in pixels.")]
+SeedOption = Annotated[int, typer.Option(help="Names every random choice.")]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(help="Where decoded images are kept. (default: the user's cache folder)", show_default=False),
+]
+OutOption = Annotated[Path | None, typer.Option(help="Where results go.", show_default=False)]
+
+TRAINING = "Training (defaults: the model's recipe)"
+EpochsOption = Annotated[
+    int | None, typer.Option(help="At most so many epochs.", rich_help_panel=TRAINING, show_default=False)
+]
+BatchOption = Annotated[int | None, typer.Option(help="Images a step.", rich_help_panel=TRAINING, show_default=False)]
+RateOption = Annotated[
+    float | None,
+    typer.Option("--learning-rate", help="The largest learning rate.", rich_help_panel=TRAINING, show_default=False),
+]
+ScheduleOption = Annotated[
+    str | None,
+    typer.Option(help="constant, step, cosine, one-cycle or plateau.", rich_help_panel=TRAINING, show_default=False),
+]
+PatienceOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Stop after so many validations without a better one.", rich_help_panel=TRAINING, show_default=False
+    ),
+]
+MinDeltaOption = Annotated[
+    float | None,
+    typer.Option(
+        help="What counts as better: a loss lower by more than this.", rich_help_panel=TRAINING, show_default=False
+    ),
+]
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option(
+        help="auto (what a probe finds faster), float32 or bfloat16.", rich_help_panel=TRAINING, show_default=False
+    ),
+]
+DevicesOption = Annotated[
+    int | None, typer.Option(help="Processes that share each batch.", rich_help_panel=TRAINING, show_default=False)
+]
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def named_sources(pairs: list[str]) -> dict[str, str]:
+    """["world=DIR"] as {"world": "DIR"}."""
+    sources: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, source = pair.partition("=")
+        if not (name and equals and source):
+            raise UsageError(f"An external set is given as NAME=DIR, for example world=photos/world; got {pair!r}.")
+        if name in sources:
+            raise UsageError(f"Two external sets are called {name!r}; give each a name of its own.")
+        sources[name] = source
+    return sources
+
+
+def new_run_folder(source: str) -> Path:
+    """runs/<date-time>-<name>, a folder that does not exist yet."""
+    name = "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(source).resolve().name or "run").strip("-.")
+    if name in ("train", "training", "images", "data"):  # say whose
+        name = f"{Path(source).resolve().parent.name}-{name}"
+    base = Path("runs") / f"{datetime.now():%Y-%m-%d-%H%M%S}-{name or 'run'}"
+    number, folder = 2, base
+    while folder.exists():
+        folder, number = base.with_name(f"{base.name}-{number}"), number + 1
+    return folder

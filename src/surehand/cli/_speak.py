@@ -1,0 +1,49 @@
+"""`surehand speak`: text, or images of letters in order, as speech."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from surehand.errors import UsageError
+
+from ._console import Console
+from ._verb import Outcome, verb
+
+
+@verb
+def speak(
+    console: Console,
+    what: Annotated[
+        list[str], typer.Argument(help="A text, or with --model images of letters in order.", show_default=False)
+    ],
+    model: Annotated[Path | None, typer.Option(help="The model that reads the images.", show_default=False)] = None,
+    letters: Annotated[bool, typer.Option("--letters", help="Say the letters one by one.")] = False,
+    out: Annotated[Path, typer.Option(help="The WAV file.")] = Path("speech.wav"),
+) -> Outcome:
+    """Say a text aloud, or what is spelled by images of letters: writes a WAV file with the offline voice."""
+    from surehand.spell import speak as speak_
+
+    warnings: tuple[str, ...] = ()
+    text = " ".join(what)
+    if model is not None:
+        text, warnings = _read(model, [Path(w) for w in what])
+        console.say(f"Read      {text}")
+    elif all(Path(w).suffix.lower() in (".jpg", ".jpeg", ".png") and Path(w).exists() for w in what):
+        raise UsageError("To speak what images spell, say which model reads them: --model FILE.")
+    spoken = speak_(text, out, letters=letters)
+    result = {"text": text, "file": str(out), "seconds": spoken.seconds, "engine": spoken.engine}
+    return Outcome(result, f"{text}: {out}, {spoken.seconds:.1f} s", warnings, (str(out),))
+
+
+def _read(model: Path, images: list[Path]) -> tuple[str, tuple[str, ...]]:
+    import numpy as np
+
+    from surehand.data import read_image, to_images
+    from surehand.models import load
+    from surehand.spell import read_images
+
+    classifier = load(model)
+    pixels = np.stack([read_image(path, classifier.size) for path in images])
+    read = read_images(classifier.probabilities(to_images(pixels)).numpy(), classifier.classes)
+    return read.text, read.warnings

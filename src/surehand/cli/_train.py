@@ -1,0 +1,71 @@
+"""`surehand train`: one model, trained and saved."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._console import Console
+from ._options import (
+    BatchOption,
+    CacheOption,
+    DataArgument,
+    DevicesOption,
+    EpochsOption,
+    MinDeltaOption,
+    PatienceOption,
+    PrecisionOption,
+    RateOption,
+    ScheduleOption,
+    SeedOption,
+    SizeOption,
+    given,
+    new_run_folder,
+)
+from ._verb import Outcome, verb
+
+
+@verb
+def train(
+    console: Console,
+    data: DataArgument = "letters",
+    model: Annotated[str, typer.Option(help="Which model.")] = "cnn",
+    size: SizeOption = 64,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder; give the same one again to go on. (default: runs/DATE-NAME)", show_default=False
+        ),
+    ] = None,
+    seed: SeedOption = 0,
+    cache: CacheOption = None,
+    epochs: EpochsOption = None,
+    batch: BatchOption = None,
+    learning_rate: RateOption = None,
+    schedule: ScheduleOption = None,
+    patience: PatienceOption = None,
+    min_delta: MinDeltaOption = None,
+    precision: PrecisionOption = None,
+    devices: DevicesOption = None,
+) -> Outcome:
+    """Train one model on the training groups of DATA and save it."""
+    from surehand.audit import AuditSettings, train_model
+
+    training = given(
+        epochs=epochs,
+        batch=batch,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        patience=patience,
+        min_delta=min_delta,
+        precision=precision,
+        devices=devices,
+    )
+    settings = AuditSettings(source=data, models=(model,), size=size, training=training, seed=seed)
+    folder = out or new_run_folder(data)
+    result = train_model(settings, folder, cache=cache, narrator=console)
+    file = folder / result["file"]
+    text = f"{file}\n{result['epochs']} epochs, {result['stopped_because']}."
+    return Outcome(
+        {"folder": str(folder), **result, "file": str(file)}, text, (), (str(file), str(folder / "metrics.jsonl"))
+    )

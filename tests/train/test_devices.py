@@ -1,0 +1,46 @@
+"""Two processes that share each batch do what one process does, to rounding."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from surehand.train import Settings, train
+from surehand.train._sync_batch_norm import SyncBatchNorm2d, synchronise
+
+
+def test_two_devices_give_the_losses_and_weights_of_one(images, validation):
+    steps = {1: [], 2: []}
+    results = {}
+    for devices in (1, 2):
+        settings = Settings(epochs=2, batch=32, precision="float32", devices=devices, learning_rate=1e-3)
+        results[devices] = train("cnn", images, validation, settings, on_step=steps[devices].append)
+    one, two = results[1], results[2]
+    assert [(s.epoch, s.done, s.total) for s in steps[1]] == [(s.epoch, s.done, s.total) for s in steps[2]]
+    for a, b in zip(one.history, two.history, strict=True):
+        assert np.isclose(a.train_loss, b.train_loss, atol=1e-5)
+        assert np.isclose(a.validation_loss, b.validation_loss, atol=1e-5)
+        # Every validation image counted once: 41 of them, an odd number, on two devices.
+        assert a.validation_accuracy == b.validation_accuracy
+        assert np.isclose(b.validation_accuracy * 41, round(b.validation_accuracy * 41), atol=1e-9)
+    for name, value in one.model.state_dict().items():
+        assert torch.allclose(value.float(), two.model.state_dict()[name].float(), atol=1e-5), name
+
+
+def test_synchronised_batch_norm_is_batch_norm_where_there_is_one_device(monkeypatch):
+    monkeypatch.setattr("surehand.train._sync_batch_norm.dist.all_reduce", lambda tensor: None)
+    plain = nn.BatchNorm2d(5)
+    nn.init.uniform_(plain.weight)
+    synced = nn.BatchNorm2d(5)
+    synced.load_state_dict(plain.state_dict())
+    synchronise(synced)
+    assert type(synced) is SyncBatchNorm2d
+    x = torch.randn(4, 5, 3, 2, requires_grad=True)
+    y = x.detach().clone().requires_grad_()
+    weights = torch.randn(4, 5, 3, 2)
+    for module, value in ((plain, x), (synced, y)):
+        (module(value) * weights).sum().backward()
+    assert torch.allclose(plain(x), synced(y), atol=1e-6)
+    assert torch.allclose(x.grad, y.grad, atol=1e-5)
+    assert torch.allclose(plain.weight.grad, synced.weight.grad, atol=1e-5)
+    assert torch.allclose(plain.running_var, synced.running_var, atol=1e-6)
+    assert torch.allclose(plain.eval()(x), synced.eval()(x), atol=1e-6)
