@@ -127,7 +127,7 @@ def augment(
     else:
         colour = drawn.colour.copy()
         colour[:, :, :3] /= 255  # so that bytes go in
-        warp_and_colour(pixels, drawn.affine, colour, drawn.hole, drawn.fill, target)
+        warp_and_colour(np.ascontiguousarray(pixels), drawn.affine, colour, drawn.hole, drawn.fill, target)
     return tensor
 
 

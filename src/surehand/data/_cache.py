@@ -130,7 +130,7 @@ def _to_text(found: Scan, folder: Path) -> str:
     return f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}"
 
 
-def _create_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def _create_array(path: Path, shape: tuple[int, ...]) -> np.memmap:
     """A new .npy file as a memory map, its disk space reserved: a full disk is an error here, not a crash later."""
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, _header(shape))
@@ -141,7 +141,7 @@ def _create_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
             if shutil.disk_usage(path.parent).free < length:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             file.truncate(length)
-    return np.load(path, mmap_mode="r+")
+    return np.lib.format.open_memmap(path, "r+")
 
 
 def _shorten_array(path: Path, shape: tuple[int, ...]) -> None:

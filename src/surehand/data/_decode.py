@@ -76,7 +76,7 @@ class UndecodableError(Exception):
 class Decoded:
     """A decoded file: upright, RGB, at its full size."""
 
-    image: Image.Image
+    pixels: UInt8[np.ndarray, "h w 3"]
     flags: tuple[str, ...]
 
 
@@ -92,13 +92,13 @@ def decode(data: bytes, suffix: str) -> Decoded:
     """
     if not data:
         raise UndecodableError("empty file")
-    picture = _decode_plain_jpeg(data)
-    if picture is not None:
-        return Decoded(picture, () if suffix in _SUFFIXES["JPEG"] else ("extension",))
+    pixels = _decode_plain_jpeg(data)
+    if pixels is not None:
+        return Decoded(pixels, () if suffix in _SUFFIXES["JPEG"] else ("extension",))
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             _check_size(*image.size)
-            flags = () if suffix in _SUFFIXES[str(image.format)] else ("extension",)
+            flags: tuple[str, ...] = () if suffix in _SUFFIXES[str(image.format)] else ("extension",)
             if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
                 flags += ("first frame",)
             image.load()
@@ -126,17 +126,22 @@ def decode(data: bytes, suffix: str) -> Decoded:
         raise UndecodableError("needs more memory than there is") from None
     if turn is not None:
         upright, flags = upright.transpose(turn), (*flags, "rotated by EXIF")
-    return Decoded(upright, flags)
+    return Decoded(np.asarray(upright), flags)
 
 
-def to_square(image: Image.Image, size: int) -> UInt8[np.ndarray, "size size 3"]:
-    """The middle square of an RGB image at the given side, antialiased bilinear."""
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    box = (left, top, left + side, top + side)
-    if (side, image.size) != (size, (size, size)):
-        image = image.resize((size, size), Image.Resampling.BILINEAR, box=box)
-    return np.asarray(image)
+def middle_square(pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "side side 3"]:
+    """The largest square about the middle, without copying."""
+    height, width, _ = pixels.shape
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return pixels[top : top + side, left : left + side]
+
+
+def resize(square: UInt8[np.ndarray, "side side 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
+    """Antialiased bilinear (a triangle filter as wide as the reduction); the same size comes back untouched."""
+    if len(square) == size:
+        return square
+    return np.asarray(Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def read_image(source: Path | bytes, size: int) -> UInt8[np.ndarray, "size size 3"]:
@@ -147,7 +152,7 @@ def read_image(source: Path | bytes, size: int) -> UInt8[np.ndarray, "size size 
         OSError: the file cannot be read.
     """
     data, suffix = (source, "") if isinstance(source, bytes) else (source.read_bytes(), source.suffix.lower())
-    return to_square(decode(data, suffix).image, size)
+    return resize(middle_square(decode(data, suffix).pixels), size)
 
 
 @contextmanager
@@ -158,7 +163,7 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def _decode_plain_jpeg(data: bytes) -> Image.Image | None:
+def _decode_plain_jpeg(data: bytes) -> UInt8[np.ndarray, "h w 3"] | None:
     """The fast way for JPEG files without orientation: libjpeg-turbo directly, same pixels as Pillow's, or None."""
     if simplejpeg is None or data[:3] != b"\xff\xd8\xff" or b"Exif\0" in data or b"Orientation" in data:
         return None
@@ -167,7 +172,7 @@ def _decode_plain_jpeg(data: bytes) -> Image.Image | None:
         if colours not in ("YCbCr", "Gray"):
             return None
         _check_size(width, height)
-        return Image.fromarray(simplejpeg.decode_jpeg(data))
+        return simplejpeg.decode_jpeg(data)
     except ValueError:  # damaged, or strange: Pillow decides
         return None
 

@@ -24,12 +24,12 @@ def count_near(queries: NDArray[np.uint64], keys: NDArray[np.uint64], most: int,
         query = queries[i]
         n = 0
         for j in range(keys.size):
-            n += _bits(query ^ keys[j]) <= limit
+            n += int(_bits(query ^ keys[j]) <= limit)
         counts[i] = n
 
 
 @_compiled
-def _root(parent: NDArray[np.int64], node: int) -> int:
+def _root(parent: NDArray[np.int64], node: np.int64) -> np.int64:
     while parent[node] != node:
         parent[node] = parent[parent[node]]
         node = parent[node]
@@ -61,7 +61,7 @@ def join_near(
             hits = 0
             for j in range(i):
                 distance[j] = np.uint8(_bits(query ^ hashes[j]))
-                hits += distance[j] == wanted
+                hits += int(distance[j] == wanted)
             if hits == 0:
                 continue
             for j in range(i):

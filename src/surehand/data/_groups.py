@@ -65,7 +65,7 @@ def group(
     anchored: list[tuple[int, int]] = []  # (run, position) of each piece
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        pieces = _pieces([paths[row] for row in rows], ids[rows])
+        pieces = _pieces([paths[int(row)] for row in rows], ids[rows])
         names, inverse = np.unique(np.array(pieces, np.uint64), axis=0, return_inverse=True)
         joined = _join(dhash[rows], inverse.reshape(-1), len(names))
         piece_of[rows] = len(anchored) + inverse.reshape(-1)

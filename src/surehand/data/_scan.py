@@ -5,15 +5,14 @@ import os
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int32, Int64, UInt8, UInt64
-from PIL import Image
 
-from surehand.data._decode import UndecodableError, decode, quiet, to_square
+from surehand.data._decode import UndecodableError, decode, middle_square, quiet, resize
 from surehand.data._layout import Layout
 from surehand.data._names import listed
+from surehand.data._scan_kernels import summarise
 from surehand.errors import DataError
 from surehand.progress import Progress, silent
 
@@ -86,7 +85,7 @@ def scan(layout: Layout, pixels: UInt8[np.ndarray, "files size size 3"], progres
 
     def read(rows: range) -> int:
         for row in rows:
-            outcomes[row] = _read(layout.root / layout.paths[row], size, pixels[row], thumbnails[row])
+            outcomes[row] = _read(f"{layout.root}/{layout.paths[row]}", size, pixels[row], thumbnails[row])
         return len(rows)
 
     tasks = [range(first, min(first + _FILES_A_TASK, count)) for first in range(0, count, _FILES_A_TASK)]
@@ -125,41 +124,29 @@ def scan(layout: Layout, pixels: UInt8[np.ndarray, "files size size 3"], progres
     )
 
 
-def _read(path: Path, size: int, pixels: np.ndarray, thumbnail: np.ndarray) -> _Picture | str:
+def _read(path: str, size: int, pixels: np.ndarray, thumbnail: np.ndarray) -> _Picture | str:
     """Fill one row; the picture's facts, or the reason why there is none."""
     try:
-        data = path.read_bytes()
-        decoded = decode(data, path.suffix.lower())
+        with open(path, "rb") as file:
+            data = file.read()
+        decoded = decode(data, os.path.splitext(path)[1].lower())
     except UndecodableError as error:
         return str(error)
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-    image, flags = decoded.image, decoded.flags
-    if image.width != image.height:
+    square, flags = middle_square(decoded.pixels), decoded.flags
+    height, width, _ = decoded.pixels.shape
+    if height != width:
         flags = (*flags, "cropped")
-        side = min(image.size)
-        left, top = (image.width - side) // 2, (image.height - side) // 2
-        image = image.crop((left, top, left + side, top + side))
-    pixels[:] = to_square(image, size)
+    pixels[:] = resize(square, size)
     # Hash and thumbnail come from the full picture, so that groups and splits are the same at every cache size.
-    thumbnail[:] = np.asarray(image.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
-    return _Picture(
-        hashlib.sha256(data).hexdigest(), (decoded.image.height, decoded.image.width), difference_hash(image), flags
-    )
+    dhash = summarise(square, thumbnail)
+    return _Picture(hashlib.sha256(data).hexdigest(), (height, width), int(dhash), flags)
 
 
 def cores() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def difference_hash(image: Image.Image) -> int:
-    """64 bits: whether each of 8 x 8 box averages of the grey picture is brighter than its left neighbour.
-
-    Krawetz, "Kind of Like That" (2013): alike pictures differ in few bits, whatever their size or brightness.
-    """
-    grey = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BOX))
-    return int.from_bytes(np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes(), "big")
 
 
 def _refuse_conflicts(layout: Layout, outcomes: list[_Picture | str]) -> None:
