@@ -133,7 +133,9 @@ def write_tables(folder, model, classes, rng):
         write_table(folder / f"tables/confusion-{model}-{name}.csv", classes, counts.tolist())
         recall = np.diag(counts) / counts.sum(axis=1)
         rows = [(c, 0.81, r, 0.8, int(s)) for c, r, s in zip(classes, recall, counts.sum(axis=1), strict=True)]
-        write_table(folder / f"tables/classes-{model}-{name}.csv", ("class", "precision", "recall", "f1", "support"), rows)
+        write_table(
+            folder / f"tables/classes-{model}-{name}.csv", ("class", "precision", "recall", "f1", "support"), rows
+        )
         bins = [
             (when, i / 5, (i + 1) / 5, i / 5 + 0.1, (i / 5 + 0.1) * fit, 10 * i)
             for when, fit in (("before", 0.7), ("after", 0.95))

@@ -62,7 +62,13 @@ def model_card(run: Run) -> str:
 
 def _header(run: Run, name: str) -> str:
     # A JSON string is a YAML string, whatever is in it.
-    lines = ["library_name: surehand", "pipeline_tag: image-classification", "tags:", "- image-classification", "- surehand"]
+    lines = [
+        "library_name: surehand",
+        "pipeline_tag: image-classification",
+        "tags:",
+        "- image-classification",
+        "- surehand",
+    ]
     if run.alphabet:
         lines.append("- fingerspelling")
     lines.append("model-index:")
@@ -111,7 +117,9 @@ def _limits(run: Run, judgement: Record) -> str:
     lines = [f"- {reason['level'].capitalize()}: {reason['text']}" for reason in judgement["reasons"]]
     if run.alphabet:
         lines.append("- Not evaluated with Deaf signers.")
-    lines.append(f"- Differences between people, skin tones, cameras and light: {NOT_MEASURED}, beyond the external sets above.")
+    lines.append(
+        f"- Differences between people, skin tones, cameras and light: {NOT_MEASURED}, beyond the external sets above."
+    )
     return "\n".join(_plain(line) for line in lines)
 
 
@@ -153,7 +161,13 @@ def _evaluations(run: Run) -> list[tuple[str, ...]]:
         for note, accuracy in kinds.items():
             for _, label, value in measured_accuracies(accuracy):
                 rows.append(
-                    (model, label + note, percent(value["value"]), interval(value["low"], value["high"]), count(value["n"]))
+                    (
+                        model,
+                        label + note,
+                        percent(value["value"]),
+                        interval(value["low"], value["high"]),
+                        count(value["n"]),
+                    )
                 )
         if not (record.get("accuracy") or {}).get("external"):
             rows.append((model, "external sets", NOT_MEASURED, NOT_MEASURED, "0"))

@@ -23,7 +23,9 @@ def measured_accuracies(accuracy: Record | None) -> list[tuple[str, str, Record]
 
 def draw_accuracies(run: Run) -> Drawing | None:
     """Horizontal bars with exact intervals, one block of bars a model; chance and nearest neighbour for comparison."""
-    rows = [(model, *row) for model, record in run.models.items() for row in measured_accuracies(record.get("accuracy"))]
+    rows = [
+        (model, *row) for model, record in run.models.items() for row in measured_accuracies(record.get("accuracy"))
+    ]
     if not rows:
         return None
     neighbour = run.data.get("nearest_neighbour") or {}
@@ -37,13 +39,32 @@ def draw_accuracies(run: Run) -> Drawing | None:
         figure, axes = plot(0.75 + 0.32 * (places[-1] + 1))
         for place, (model, kind, label, value) in zip(places, rows, strict=True):
             if place == min(p for p, row in zip(places, rows, strict=True) if row[0] == model):
-                axes.text(0, place - 0.62, model, fontweight="bold", va="bottom")
+                axes.text(-0.02, place - 0.85, model, fontweight="bold", ha="right", va="center")
             axes.barh(place, value["value"], height=0.62, **_LOOKS[kind])
-            axes.plot([value["low"], value["high"]], [place, place], color=PALETTE["ink"], linewidth=1.4, marker="|", markersize=6)
-            # A plate of the ground keeps the number legible where it meets another mark.
-            axes.text(max(value["high"], value["value"]) + 0.02, place, percent(value["value"]), va="center", fontweight="bold")
+            axes.plot(
+                [value["low"], value["high"]],
+                [place, place],
+                color=PALETTE["ink"],
+                linewidth=1.4,
+                marker="|",
+                markersize=6,
+            )
+            axes.text(
+                max(value["high"], value["value"]) + 0.02,
+                place,
+                percent(value["value"]),
+                va="center",
+                fontweight="bold",
+            )
             if neighbour.get(kind) is not None:
-                axes.plot(neighbour[kind], place, marker="D", color=PALETTE["surface"], markeredgecolor=PALETTE["ink"], markersize=5)
+                axes.plot(
+                    neighbour[kind],
+                    place + 0.31,
+                    marker="D",
+                    color=PALETTE["surface"],
+                    markeredgecolor=PALETTE["ink"],
+                    markersize=5,
+                )
             labels.append(label)
         axes.set_yticks(places, labels, color=PALETTE["ink"])
         axes.set_ylim(places[-1] + 0.6, -1.1)
@@ -66,7 +87,9 @@ def draw_accuracies(run: Run) -> Drawing | None:
 def _finding(run: Run) -> str:
     sentences = []
     for model, record in run.models.items():
-        found = [f"{percent(value['value'])} on {label}" for _, label, value in measured_accuracies(record.get("accuracy"))]
+        found = [
+            f"{percent(value['value'])} on {label}" for _, label, value in measured_accuracies(record.get("accuracy"))
+        ]
         if found:
             sentences.append(f"{model}: {', '.join(found)}.")
     return " ".join(sentences)

@@ -5,7 +5,12 @@ from surehand.report._style import PALETTE, Drawing, Table, empty, percent_axis,
 from surehand.report._words import count, number, percent
 
 _LOOKS = {
-    "before": {"color": PALETTE["orange"], "marker": "s", "linestyle": (0, (3, 2)), "markerfacecolor": PALETTE["surface"]},
+    "before": {
+        "color": PALETTE["orange"],
+        "marker": "s",
+        "linestyle": (0, (3, 2)),
+        "markerfacecolor": PALETTE["surface"],
+    },
     "after": {"color": PALETTE["blue"], "marker": "o"},
 }
 
@@ -50,7 +55,12 @@ def draw_reliability(run: Run, model: str, name: str) -> Drawing | None:
         Table(
             ("stated confidence", "mean confidence", "right", "answers"),
             tuple(
-                (f"{when} {percent(row.low, 0)} to {percent(row.high, 0)}", percent(row.confidence), percent(row.accuracy), count(row.count))
+                (
+                    f"{when} {percent(row.low, 0)} to {percent(row.high, 0)}",
+                    percent(row.confidence),
+                    percent(row.accuracy),
+                    count(row.count),
+                )
                 for when, rows in bins.items()
                 for row in rows
             ),

@@ -3,7 +3,7 @@
 from math import isfinite
 
 from surehand.report._run import ClassRow, Run
-from surehand.report._style import PALETTE, Drawing, Table, percent_axis, plot, style
+from surehand.report._style import HALF_WIDTH, PALETTE, Drawing, Table, percent_axis, plot, style
 from surehand.report._words import count, listed, percent, several
 
 _MOST = 40  # bars in one figure; the table has all
@@ -16,14 +16,18 @@ def draw_classes(run: Run, model: str, name: str) -> Drawing | None:
         return None
     shown = rows[:_MOST]
     with style():
-        figure, axes = plot(0.6 + 0.17 * len(shown))
+        figure, axes = plot(0.5 + 0.155 * len(shown), HALF_WIDTH)
         places = range(len(shown))
         axes.barh(places, [row.recall for row in shown], height=0.66, color=PALETTE["blue"])
         # A recall of 0 is a finding, not a missing bar.
         for place, row in zip(places, shown, strict=True):
             if row.recall == 0:
-                axes.text(0.01, place, "0", va="center", fontsize=7.5, color=PALETTE["ink"])
-        known = [(row.precision, place) for place, row in zip(places, shown, strict=True) if isfinite(row.precision)]
+                axes.text(0.01, place, "0", va="center", fontsize=7.5)
+        known = [
+            (row.precision, place)
+            for place, row in zip(places, shown, strict=True)
+            if row.recall and isfinite(row.precision)
+        ]
         axes.plot(
             [x for x, _ in known],
             [y for _, y in known],
@@ -49,7 +53,10 @@ def draw_classes(run: Run, model: str, name: str) -> Drawing | None:
         figure,
         Table(
             ("class", "recall", "precision", "F1", "images"),
-            tuple((run.label(r.name), percent(r.recall), percent(r.precision), percent(r.f1), count(r.support)) for r in rows),
+            tuple(
+                (run.label(r.name), percent(r.recall), percent(r.precision), percent(r.f1), count(r.support))
+                for r in rows
+            ),
         ),
     )
 

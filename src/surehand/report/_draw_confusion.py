@@ -5,7 +5,7 @@ from jaxtyping import Float
 from matplotlib.colors import to_rgb
 
 from surehand.report._run import Run
-from surehand.report._style import PALETTE, WIDTH, Drawing, Table, plot, style
+from surehand.report._style import HALF_WIDTH, PALETTE, Drawing, Table, plot, style
 from surehand.report._words import count, percent
 
 BATCH = "batch"
@@ -26,18 +26,19 @@ def draw_confusions(run: Run, model: str) -> list[Drawing]:
 def _draw(run: Run, model: str, name: str, classes: tuple[str, ...], counts: Float[np.ndarray, "k k"]) -> Drawing:
     classes = tuple(map(run.label, classes))
     total = counts.sum(axis=1, keepdims=True)
-    share = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)                   # (k, k), rows sum to 1
+    share = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)  # (k, k), rows sum to 1
     k = len(classes)
     with style():
-        figure, axes = plot(WIDTH * 0.98)
+        figure, axes = plot(HALF_WIDTH * 1.02, HALF_WIDTH)
         # One colour, more or less opaque: it works on a light and on a dark ground, and prints in grey.
         pixels = np.concatenate([np.broadcast_to(to_rgb(PALETTE["blue"]), (k, k, 3)), share[..., None]], axis=2)
         pixels[..., 3] = np.where(share > 0, 0.12 + 0.88 * share, 0)
         axes.imshow(pixels, interpolation="none", aspect="equal")
         every = -(-k // _LABELS_UP_TO)
-        size = min(9.0, 190 / max(k, 1))
-        longest = max(map(len, classes))
-        axes.set_xticks(range(0, k, every), classes[::every], fontsize=size, rotation=90 if longest > 2 else 0)
+        size = min(9.0, 215 / k * every)
+        axes.set_xticks(range(0, k, every), classes[::every], fontsize=size)
+        for label in axes.get_xticklabels():
+            label.set_rotation(0 if len(label.get_text()) <= 2 else 90)
         axes.set_yticks(range(0, k, every), classes[::every], fontsize=size)
         axes.set_xlabel("read as")
         axes.set_ylabel("truth")
@@ -47,7 +48,9 @@ def _draw(run: Run, model: str, name: str, classes: tuple[str, ...], counts: Flo
         if k <= _NUMBERS_UP_TO:
             for row, column in zip(*np.nonzero(counts), strict=True):
                 colour = PALETTE["surface"] if share[row, column] > 0.55 else PALETTE["ink"]
-                axes.text(column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color=colour, fontsize=size)
+                axes.text(
+                    column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color=colour, fontsize=size
+                )
     images, right = int(counts.sum()), int(np.trace(counts))
     where = f"one batch of {count(images)}" if name == BATCH else name
     return Drawing(
@@ -55,10 +58,14 @@ def _draw(run: Run, model: str, name: str, classes: tuple[str, ...], counts: Flo
         model,
         name,
         f"{model} on {where}",
-        f"{count(right)} of {count(images)} images are on the diagonal ({percent(right / images)})." + _worst(classes, counts),
-        "Rows are the truth, columns the answer; the stronger the colour, the larger the share of the row." + run.motion_note,
+        f"{count(right)} of {count(images)} images are on the diagonal ({percent(right / images)})."
+        + _worst(classes, counts),
+        "Rows are the truth, columns the answer; the stronger the colour, the larger the share of the row."
+        + run.motion_note,
         figure,
-        Table(("truth", *classes), tuple((c, *(f"{n:.0f}" for n in row)) for c, row in zip(classes, counts, strict=True))),
+        Table(
+            ("truth", *classes), tuple((c, *(f"{n:.0f}" for n in row)) for c, row in zip(classes, counts, strict=True))
+        ),
     )
 
 
@@ -68,4 +75,6 @@ def _worst(classes: tuple[str, ...], counts: Float[np.ndarray, "k k"]) -> str:
     if wrong[row, column] == 0:
         return " Nothing is confused."
     times = int(wrong[row, column])
-    return f" Most often {classes[row]} is read as {classes[column]} ({count(times)} {'time' if times == 1 else 'times'})."
+    return (
+        f" Most often {classes[row]} is read as {classes[column]} ({count(times)} {'time' if times == 1 else 'times'})."
+    )

@@ -13,7 +13,7 @@ from surehand.report._run import Run
 from surehand.report._style import PALETTE, Drawing, Table, empty, plot, style
 from surehand.report._words import listed, number, percent, several
 
-_SIDE = 3.2  # inches
+_SIDE = 2.8  # inches
 _BARS = 12  # coefficients in one figure; the table has all
 _PIXELS = 384  # of a drawn image, at least: room for outlines that are thin beside a superpixel
 
@@ -165,13 +165,16 @@ def _coefficients(model: str, lime: LimeSteps) -> Drawing:
         figure,
         Table(
             ("superpixel", "coefficient", "standard error", "in the result"),
-            tuple((str(i), number(values[i], 4), number(errors[i], 4), "shown" if i in lime.top else "covered") for i in order),
+            tuple(
+                (str(i), number(values[i], 4), number(errors[i], 4), "shown" if i in lime.top else "covered")
+                for i in order
+            ),
         ),
     )
 
 
 def _result(model: str, lime: LimeSteps) -> Drawing:
-    shown = np.isin(lime.segments, lime.top)                                                       # (h, w)
+    shown = np.isin(lime.segments, lime.top)  # (h, w)
     figure, axes = plot(_SIDE, _SIDE)
     show(axes, outlined(np.where(shown[..., None], lime.image, 0), lime.segments, only=shown))
     return Drawing(
@@ -201,7 +204,9 @@ def _strip(model: str, lime: LimeSteps) -> Drawing:
 
 
 def outlined(
-    pixels: Float[np.ndarray, "h w 3"], segments: Integer[np.ndarray, "h w"], only: Bool[np.ndarray, "h w"] | None = None
+    pixels: Float[np.ndarray, "h w 3"],
+    segments: Integer[np.ndarray, "h w"],
+    only: Bool[np.ndarray, "h w"] | None = None,
 ) -> Float[np.ndarray, "H W 3"]:
     """The image enlarged by a whole factor, with a light line on a dark one where segments meet.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from surehand.report._run import Record, Run
@@ -13,12 +14,15 @@ from surehand.report._verdict import epsilon_of_half
 from surehand.report._words import grey_levels, percent
 
 PARTS = ("clean", "noise", "adversarial")
+_DASHED = (0, (3, 2))
 _ROWS = 4  # examples in one figure
 
 
 def draw_epsilon_curves(run: Run) -> Drawing | None:
     """All models in one plot: accuracy at epsilon (solid, with its interval) and robust up to epsilon (dashed)."""
-    curves = {model: record["fgsm"] for model, record in run.models.items() if (record.get("fgsm") or {}).get("epsilons")}
+    curves = {
+        model: record["fgsm"] for model, record in run.models.items() if (record.get("fgsm") or {}).get("epsilons")
+    }
     if not curves:
         return None
     with style():
@@ -28,14 +32,16 @@ def draw_epsilon_curves(run: Run) -> Drawing | None:
             levels = [255 * epsilon for epsilon in curve["epsilons"]]
             if curve.get("low") and curve.get("high"):
                 axes.fill_between(levels, curve["low"], curve["high"], color=colour, alpha=0.16, linewidth=0)
-            axes.plot(levels, curve["accuracy"], color=colour, marker=marker, label=f"{model}: accuracy at ε")
-            hollow = {"markerfacecolor": PALETTE["surface"], "linestyle": (0, (3, 2)), "linewidth": 1.3}
-            axes.plot(levels, curve["robust"], color=colour, marker=marker, label=f"{model}: never fooled up to ε", **hollow)
+            # Below the solid line, so that it shows only where the two definitions part.
+            axes.plot(levels, curve["robust"], color=colour, linestyle=_DASHED, linewidth=1.4)
+            axes.plot(levels, curve["accuracy"], color=colour, marker=marker)
             _label(axes, model, curves, colour)
         axes.set_xlabel("ε, in grey levels of 255")
         axes.set_xlim(left=0)
         percent_axis(axes)
-        axes.legend(fontsize=8, handlelength=2.8)
+        solid = Line2D([], [], color=PALETTE["muted"], label="accuracy at ε")
+        dashed = Line2D([], [], color=PALETTE["muted"], linestyle=_DASHED, linewidth=1.4, label="never fooled up to ε")
+        axes.legend(handles=[solid, dashed], fontsize=8.5, handlelength=2.8)
     return Drawing(
         "epsilon",
         "",
@@ -123,7 +129,9 @@ def _label(axes: Axes, model: str, curves: dict[str, Record], colour: str) -> No
     """Write the model's name at its curve, where the other curves are farthest away."""
     own = np.asarray(curves[model]["accuracy"])
     levels = np.asarray(curves[model]["epsilons"]) * 255
-    others = [np.interp(levels, np.asarray(c["epsilons"]) * 255, c["accuracy"]) for name, c in curves.items() if name != model]
+    others = [
+        np.interp(levels, np.asarray(c["epsilons"]) * 255, c["accuracy"]) for name, c in curves.items() if name != model
+    ]
     distance = np.min([np.abs(own - other) for other in others], axis=0) if others else own * (1 - own)
     at = int(distance.argmax())
     above = not others or own[at] >= np.mean([other[at] for other in others])
@@ -143,6 +151,17 @@ def _rows(model: str, curve: Record) -> list[tuple[str, ...]]:
     lows, highs = curve.get("low") or [], curve.get("high") or []
     rows = []
     for index, epsilon in enumerate(curve["epsilons"]):
-        span = f"{percent(lows[index])} to {percent(highs[index])}" if index < min(len(lows), len(highs)) else "not measured"
-        rows.append((f"{model} {grey_levels(epsilon)}", percent(curve["accuracy"][index]), span, percent(curve["robust"][index])))
+        span = (
+            f"{percent(lows[index])} to {percent(highs[index])}"
+            if index < min(len(lows), len(highs))
+            else "not measured"
+        )
+        rows.append(
+            (
+                f"{model} {grey_levels(epsilon)}",
+                percent(curve["accuracy"][index]),
+                span,
+                percent(curve["robust"][index]),
+            )
+        )
     return rows

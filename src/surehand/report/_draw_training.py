@@ -22,7 +22,14 @@ def draw_training(run: Run) -> Drawing | None:
             at = [epoch.epoch for epoch in epochs]
             loss.plot(at, [e.train_loss for e in epochs], color=colour, marker=marker, label=f"{model}, training")
             hollow = {"markerfacecolor": PALETTE["surface"], "linestyle": (0, (4, 2))}
-            loss.plot(at, [e.validation_loss for e in epochs], color=colour, marker=marker, label=f"{model}, validation", **hollow)
+            loss.plot(
+                at,
+                [e.validation_loss for e in epochs],
+                color=colour,
+                marker=marker,
+                label=f"{model}, validation",
+                **hollow,
+            )
             accuracy.plot(at, [e.validation_accuracy for e in epochs], color=colour, marker=marker, label=model)
         loss.set_title("Loss")
         loss.set_ylim(bottom=0)
@@ -42,7 +49,14 @@ def draw_training(run: Run) -> Drawing | None:
         "Losses should fall together; a validation loss that turns upwards while the training loss falls is memory, not learning.",
         figure,
         Table(
-            ("model and epoch", "training loss", "validation loss", "validation accuracy", "learning rate", "images a second"),
+            (
+                "model and epoch",
+                "training loss",
+                "validation loss",
+                "validation accuracy",
+                "learning rate",
+                "images a second",
+            ),
             tuple(
                 (
                     f"{e.model} {e.epoch}",

@@ -40,6 +40,9 @@ def render(drawings: tuple[Drawing, ...], folder: Path) -> tuple[dict[str, str],
         # A class may be named in a script that the bundled font lacks; in the SVG, text stays text.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         for drawing in drawings:
+            # Laid out once: saving would do it again for each file.
+            drawing.figure.draw_without_rendering()
+            drawing.figure.set_layout_engine("none")
             text = to_svg(drawing.figure)
             texts[drawing.name] = text
             files += [

@@ -1,7 +1,7 @@
 """The page: one HTML file that opens offline, asks for nothing, and holds every number of `run.json` in words and tables."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ from markupsafe import Markup
 from surehand.report import _words
 from surehand.report._draw_accuracy import measured_accuracies
 from surehand.report._draw_robustness import prediction, readable_examples
-from surehand.report._run import Run
+from surehand.report._run import Record, Run
 from surehand.report._style import Drawing
 from surehand.report._svg import inline
 from surehand.report._verdict import LEVELS, verdict
 
 _MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".wav": "audio/wav"}
 _SHEETS = {"sheets/train.png": "As they are.", "sheets/augmented.png": "As training sees them: changed at random."}
-_FILTERS = ("percent", "interval", "grey_levels", "count", "number", "duration", "listed", "several")
+_FILTERS = ("tied", "percent", "interval", "grey_levels", "count", "number", "duration", "listed", "several")
 
 
 def page(run: Run, drawings: tuple[Drawing, ...], texts: Mapping[str, str], files: tuple[str, ...]) -> str:
@@ -38,7 +38,7 @@ def page(run: Run, drawings: tuple[Drawing, ...], texts: Mapping[str, str], file
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update({name: getattr(_words, name) for name in _FILTERS}, label=run.label)
+    environment.filters.update({name: _tied(getattr(_words, name)) for name in _FILTERS}, label=run.label)
     judgement = run.record.get("verdict") or verdict(run.record)
     return environment.get_template("page.html").render(
         run=run,
@@ -48,6 +48,7 @@ def page(run: Run, drawings: tuple[Drawing, ...], texts: Mapping[str, str], file
         models_level={model: _worst(judgement, model) for model in run.models},
         glyphs=dict(zip(LEVELS, ("✓", "!", "✕"), strict=True)),
         accuracies=measured_accuracies,
+        without_motion=_without_motion,
         figures=lambda kind, model="": [d for d in drawings if (d.kind, d.model) == (kind, model)],
         svg=lambda drawing: Markup(inline(texts[drawing.name], drawing.name, drawing.title, drawing.finding)),
         css=Markup(Path(__file__).with_name("page.css").read_text(encoding="utf-8")),
@@ -59,6 +60,18 @@ def page(run: Run, drawings: tuple[Drawing, ...], texts: Mapping[str, str], file
         files=files,
         words=_words,
     )
+
+
+def _tied(write: Callable[..., str]) -> Callable[..., str]:
+    return lambda *values: _words.tied(write(*values))
+
+
+def _without_motion(model: Record) -> list[tuple[str, Record, Record]]:
+    """(label, with all classes, without J and Z) of each measured set."""
+    still = {label: value for _, label, value in measured_accuracies(model.get("accuracy_without_motion_letters"))}
+    return [
+        (label, value, still[label]) for _, label, value in measured_accuracies(model.get("accuracy")) if label in still
+    ]
 
 
 def _worst(judgement: Mapping[str, Any], model: str) -> str:

@@ -106,7 +106,7 @@ class Run:
         header, *body = rows
         # A first column of row labels makes the table one wider than it is long.
         labelled = len(header) == len(body) + 1
-        counts = np.array([[float(cell) for cell in row[labelled:]] for row in body])              # (k, k)
+        counts = np.array([[float(cell) for cell in row[labelled:]] for row in body])  # (k, k)
         return tuple(header[labelled:]), counts
 
     def per_class(self, model: str, name: str) -> tuple[ClassRow, ...]:
@@ -162,7 +162,9 @@ def read_run(folder: Path) -> Run:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"{folder} is not a run folder: it has no run.json. Name a folder written by `surehand run`.") from None
+        raise DataError(
+            f"{folder} is not a run folder: it has no run.json. Name a folder written by `surehand run`."
+        ) from None
     except ValueError as error:
         raise DataError(f"{path} cannot be read: {error}. Run the audit again.") from None
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:

@@ -63,7 +63,9 @@ RC = {
     "ytick.major.size": 0,
 }
 
-WIDTH = 5.2  # inches: about 500 CSS pixels, half of a wide page and the whole of a telephone
+# In inches. Text keeps its size within a figure, so a figure must be about as wide as a telephone to be read there.
+WIDTH = 4.6
+HALF_WIDTH = 4.2  # stands beside another one where there is room
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from surehand.report._run import Record
-from surehand.report._words import grey_levels, interval, listed, manual_alphabet, percent, several
+from surehand.report._words import MOTION_LETTERS, grey_levels, interval, listed, manual_alphabet, percent, several
 
 LEVELS = ("trust", "caution", "do not trust")
 TRUST, CAUTION, DO_NOT_TRUST = LEVELS
@@ -51,7 +51,8 @@ def verdict(run: Record) -> dict[str, Any]:
         run: what `run.json` holds (schema 1); parts that were not measured may be missing.
 
     Returns:
-        `level` (one of LEVELS: the worst of the reasons), `sentence`, and `reasons`: dictionaries with `check`, `level`,
+        `level` (one of LEVELS: the worst of the reasons), `sentence` (the weightiest reason; it does not repeat the level),
+        and `reasons`: dictionaries with `check`, `level`,
         `text` and `model` ("" where the finding is about the data), worst first.
     """
     models = run.get("models") or {}
@@ -61,7 +62,7 @@ def verdict(run: Record) -> dict[str, Any]:
         reasons += _of_model(name, model, data)
     reasons.sort(key=lambda reason: -LEVELS.index(reason.level))  # stable: within a level, the order of the checks
     level = reasons[0].level if reasons else CAUTION
-    return {"level": level, "sentence": _sentence(level, reasons, run), "reasons": [asdict(reason) for reason in reasons]}
+    return {"level": level, "sentence": _sentence(level, reasons), "reasons": [asdict(reason) for reason in reasons]}
 
 
 def _of_run(run: Record) -> Iterator[Reason]:
@@ -82,7 +83,9 @@ def _of_data(data: Record) -> Iterator[Reason]:
             text = f"{percent(leak)} of randomly held-back images have a near twin in training: accuracy on a random split measures memory."
             yield Reason("leak", CAUTION, text)
         else:
-            yield Reason("leak", TRUST, f"Only {percent(leak)} of randomly held-back images have a near twin in training.")
+            yield Reason(
+                "leak", TRUST, f"Only {percent(leak)} of randomly held-back images have a near twin in training."
+            )
     leak = data.get("leak_rate_grouped")
     if leak is not None and leak > LEAK:
         text = f"{percent(leak)} of the images held back in whole groups still have a near twin in training, so even the grouped accuracy is too high."
@@ -107,9 +110,11 @@ def _of_model(name: str, model: Record, data: Record) -> Iterator[Reason]:
     accuracy = model.get("accuracy") or {}
     random, grouped = accuracy.get("random"), accuracy.get("grouped")
     yield from _of_sets(name, random, grouped, accuracy.get("external") or {}, data.get("classes") or 0)
+    motions = MOTION_LETTERS if manual_alphabet(data.get("class_names") or ()) else ()
     for where, classes in (model.get("never_recognised") or {}).items():
         if classes:
-            text = f"On {where}, {name} never recognises {listed(_first(classes))}."
+            names = [f"{c} (still frame only)" if c.upper() in motions else c for c in _first(classes)]
+            text = f"On “{where}”, {name} never recognises {listed(names)}."
             yield Reason("class-never-recognised", CAUTION, text, name)
     if model.get("fgsm"):
         yield from _of_attack(name, model["fgsm"])
@@ -121,14 +126,24 @@ def _of_model(name: str, model: Record, data: Record) -> Iterator[Reason]:
 
 def _of_sets(name: str, random: Any, grouped: Any, external: Record, classes: int) -> Iterator[Reason]:
     if _known(random) and _known(grouped):
-        text = f"{name} is right for {percent(random['value'])} of a random split and for {percent(grouped['value'])} when whole groups are held back."
+        text = (
+            f"{name} is right on {percent(random['value'])} of a random split, "
+            f"and on {percent(grouped['value'])} when whole groups are held back."
+        )
         yield Reason("random-against-grouped", _kept(grouped, random["value"]), text, name)
-    own = grouped if _known(grouped) else None
-    for where, measured in external.items():
-        if own and _known(measured):
-            text = f"{name} is right for {percent(own['value'])} of held-back groups of its own data, and for {percent(measured['value'])} of {where}."
-            yield Reason("external", _kept(measured, own["value"]), text, name)
-    for where, measured in {"held-back groups": grouped, **external}.items():
+    own = grouped if _known(grouped) else random
+    elsewhere = {where: measured for where, measured in external.items() if _known(measured)}
+    if _known(own) and elsewhere:
+        level = max((_kept(measured, own["value"]) for measured in elsewhere.values()), key=LEVELS.index)
+        results = listed(f"{percent(measured['value'])} of “{where}”" for where, measured in elsewhere.items())
+        held_back = "its own held-back groups" if own is grouped else "its own random split"
+        link = "and" if level == TRUST else "but"
+        text = f"{name} is right on {percent(own['value'])} of {held_back}, {link} on {results}."
+        yield Reason("external", level, text, name)
+    for where, measured in {
+        "held-back groups": grouped,
+        **{f"“{key}”": value for key, value in elsewhere.items()},
+    }.items():
         if not _known(measured):
             continue
         if classes and measured["low"] <= 1 / classes:
@@ -175,15 +190,10 @@ def epsilon_of_half(epsilons: list[float], accuracy: list[float]) -> float | Non
     return None
 
 
-def _sentence(level: str, reasons: list[Reason], run: Record) -> str:
+def _sentence(level: str, reasons: list[Reason]) -> str:
     if level == TRUST:
         return "Nothing that was checked speaks against the accuracy measured here."
-    head = {CAUTION: "Use the accuracy with caution: ", DO_NOT_TRUST: "Do not trust the accuracy: "}[level]
-    if not reasons:
-        return head + "nothing was measured."
-    text = reasons[0].text
-    # A model's name keeps its spelling.
-    return head + (text if text.startswith(tuple(run.get("models") or ())) else text[0].lower() + text[1:])
+    return reasons[0].text if reasons else "Nothing was measured."
 
 
 def _kept(measured: Record, promised: float) -> str:

@@ -45,6 +45,15 @@ def interval(low: float | None, high: float | None) -> str:
     return f"{100 * float(low):.1f} to {100 * float(high):.1f} %"  # type: ignore[arg-type]
 
 
+def tied(text: str) -> str:
+    """The same text, never broken between a number and its sign.
+
+    >>> tied("10.5 % at ε = 2/255")
+    '10.5\\xa0% at ε\\xa0=\\xa02/255'
+    """
+    return text.replace(" %", "\u00a0%").replace("ε = ", "ε\u00a0=\u00a0")
+
+
 def grey_levels(epsilon: float) -> str:
     """A fraction of the pixel range, as grey levels of 255.
 
