@@ -19,6 +19,8 @@ from surehand.progress import Progress, silent
 # Side of the thumbnails that the nearest-neighbour baseline compares.
 THUMBNAIL = 16
 
+CONFLICT = "same image in classes"
+
 _FILES_A_TASK = 32
 
 
@@ -158,6 +160,6 @@ def _refuse_conflicts(layout: Layout, outcomes: list[_Picture | str]) -> None:
     for rows in rows_of.values():
         classes = sorted({layout.labels[row] for row in rows})
         if len(classes) > 1:
-            reason = f"same image in classes {listed([layout.classes[label] for label in classes])}"
+            reason = f"{CONFLICT} {listed([layout.classes[label] for label in classes])}"
             for row in rows:
                 outcomes[row] = reason

@@ -5,9 +5,11 @@ for validation, else it trains. Nothing else decides, so adding images moves no 
 changes. Pieces of one recording draw evenly spread numbers (multiples of the golden ratio: Weyl, 1916), so each class
 gets its share. Three repairs, each only where a class needs it:
 
-- a class with three groups or more gets at least one in each part, and no class is held back by more than half;
+- the test and the validation part of a class are kept between half and double their share, where its groups allow it;
+  a class with three groups or more gets at least one in each part, and every class trains on something;
 - training images that have a twin (4 of 64 bits) among the held-back ones are set aside as "margin", so nothing leaks;
-- a held-back group whose twins would cost its class more than a quarter of its training images trains instead.
+- where that would cost a class more than a quarter of its training images, its costliest held-back groups train
+  instead; the last one of a part only where it would cost more than half.
 
 Of the training images 10 % are set aside as "random": what a random split would have tested on.
 Parts that the source itself gives are left as they are.
@@ -27,8 +29,7 @@ GROUPED, VALIDATION, RANDOM = 0.15, 0.10, 0.10
 SPLITS = ("train", "validation", "grouped", "random", "margin", "external")
 
 _GOLDEN = (5**0.5 - 1) / 2
-_LARGEST_HELD = 1 / 2  # of a class's images
-_LARGEST_MARGIN = 1 / 4  # of a class's training images
+_LARGE_COST, _LARGEST_COST = 1 / 4, 1 / 2  # training images lost to the margin, as a share of the class's
 
 
 def split(
@@ -73,9 +74,11 @@ def _split_class(
         held = (part != "train")[members]
         margin = np.zeros(len(group), bool)
         margin[~held] = near_counts(dhash[~held], dhash[held]) > 0
-        if margin.sum() <= _LARGEST_MARGIN * (~held).sum():
+        cost = margin.sum() / max((~held).sum(), 1)
+        spare = [g for g in np.flatnonzero(part != "train") if cost > _LARGEST_COST or (part == part[g]).sum() > 1]
+        if cost <= _LARGE_COST or not spare:
             break
-        part[_costliest(part, members, dhash, held)] = "train"
+        part[_costliest(spare, members, dhash, held)] = "train"
     chosen = part[members]
     chosen[margin] = "margin"
     training = chosen == "train"
@@ -86,34 +89,36 @@ def _split_class(
 
 
 def _parts(draws: np.ndarray, sizes: Int64[np.ndarray, " g"], wanted: dict[str, float]) -> np.ndarray:
-    """The part of each group of one class, by its draw, then repaired where the class is too small for its luck."""
+    """The part of each group of one class: by its draw, then repaired where the class is too small for its luck."""
     part = np.full(len(draws), "train", "U10")
     low = 0.0
     for name, share in wanted.items():
         part[(low <= draws) & (draws < low + share)] = name
         low += share
     by_draw = np.argsort(draws, kind="stable")
-    total = sizes.sum()
-    for g in by_draw[::-1]:
-        if sizes[part != "train"].sum() > _LARGEST_HELD * total and part[g] != "train":
-            part[g] = "train"
-    if len(draws) > len(wanted):
-        for name in wanted:
-            free = [
-                g
-                for g in by_draw
-                if part[g] == "train" and sizes[part != "train"].sum() + sizes[g] <= max(_LARGEST_HELD * total, 2)
-            ]
-            if name not in part and free and (part == "train").sum() > 1:
-                part[free[0]] = name
+    for name, share in wanted.items():
+        most, least = 2 * share * sizes.sum(), share / 2 * sizes.sum()
+        for g in by_draw[::-1]:
+            if part[g] == name and sizes[part == name].sum() > most and (part == name).sum() > 1:
+                part[g] = "train"
+        for g in by_draw:
+            inside = sizes[part == name].sum()
+            if part[g] == "train" and inside < least and inside + sizes[g] <= most and (part == "train").sum() > 1:
+                part[g] = name
+        if name not in part and (part == "train").sum() >= 3 - len(set(part) - {"train"}) and len(part) >= 3:
+            training = np.flatnonzero(part == "train")
+            part[training[np.lexsort((draws[training], sizes[training]))[0]]] = name
+    if "train" not in part:
+        part[np.argmax(sizes)] = "train"
     return part
 
 
 def _costliest(
-    part: np.ndarray, members: Int64[np.ndarray, " m"], dhash: UInt64[np.ndarray, " m"], held: Bool[np.ndarray, " m"]
+    candidates: list[int],
+    members: Int64[np.ndarray, " m"],
+    dhash: UInt64[np.ndarray, " m"],
+    held: Bool[np.ndarray, " m"],
 ) -> int:
     """The held-back group with the most training twins."""
-    costs = {
-        int(g): int((near_counts(dhash[~held], dhash[members == g]) > 0).sum()) for g in np.flatnonzero(part != "train")
-    }
-    return max(costs, key=lambda g: costs[g])
+    costs = [int((near_counts(dhash[~held], dhash[members == g]) > 0).sum()) for g in candidates]
+    return candidates[int(np.argmax(costs))]

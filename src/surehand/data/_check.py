@@ -1,0 +1,202 @@
+"""What can be said about a data set before anything is trained on it, and what an accuracy on it would be worth."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+
+from surehand.data._dataset import Dataset, load
+from surehand.data._duplicates import has_twin, near_counts
+from surehand.data._names import listed
+from surehand.data._neighbour import nearest
+from surehand.data._scan import CONFLICT, Quarantined
+from surehand.data._split import SPLITS
+from surehand.intervals import Proportion, proportion
+from surehand.progress import Progress, silent
+
+# The nearest-neighbour baseline asks this many images of a split at most; its interval says what that is worth.
+_MOST_QUERIES = 3000
+
+_FEW = 30  # test images a class, below which a class's accuracy says little
+
+
+@dataclass(frozen=True)
+class Check:
+    """A data set in numbers.
+
+    Attributes:
+        source: what was checked.
+        images: usable ones.
+        classes, counts: names, and images of each.
+        groups: how many groups of images belong together.
+        splits: images in each split.
+        quarantined: files left out, with reasons.
+        conflicts: how many of these because the same bytes lie in two classes.
+        exact_duplicates: images whose bytes occur earlier in the set.
+        near_duplicates: images with another of their class within 4 of 64 bits of the difference hash.
+        imbalance: largest class over smallest.
+        leak_random: share of the random frames with a twin (4 bits, same class) in training.
+        leak_grouped: the same of the validation and test groups.
+        nearest_random: accuracy of one nearest neighbour on thumbnails on the random frames: what a memory reaches.
+        nearest_grouped: the same on the held-back test groups.
+        flags: how many files carry each remark.
+        warnings: sentences that belong beside any accuracy on this set.
+    """
+
+    source: str
+    images: int
+    classes: tuple[str, ...]
+    counts: tuple[int, ...]
+    groups: int
+    splits: dict[str, int]
+    quarantined: tuple[Quarantined, ...]
+    conflicts: int
+    exact_duplicates: int
+    near_duplicates: int
+    imbalance: float
+    leak_random: Proportion
+    leak_grouped: Proportion
+    nearest_random: Proportion
+    nearest_grouped: Proportion
+    flags: dict[str, int]
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; undefined shares (of no images) are None."""
+        values = asdict(self)
+        for name, value in values.items():
+            if isinstance(getattr(self, name), Proportion) and value["n"] == 0:
+                value["value"] = None
+        return values
+
+
+def check(
+    source: str | Path | Dataset,
+    size: int = 64,
+    *,
+    cache: Path | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Check:
+    """Check a data set.
+
+    Args:
+        source: as for `load`, or a set already loaded; size, cache, seed and progress are for loading.
+
+    Raises:
+        DataError: the source cannot be used.
+    """
+    dataset = source if isinstance(source, Dataset) else load(source, size, cache=cache, seed=seed, progress=progress)
+    manifest = dataset.manifest
+    labels, splits = manifest.labels, np.array(manifest.splits, "U10")
+    counts = np.bincount(labels, minlength=len(manifest.classes))
+    in_split = {name: splits == name for name in SPLITS}
+    held = in_split["grouped"] | in_split["validation"]
+    numbers = Check(
+        source=manifest.source,
+        images=len(manifest),
+        classes=manifest.classes,
+        counts=tuple(int(n) for n in counts),
+        groups=len(np.unique(manifest.groups)),
+        splits={name: int(rows.sum()) for name, rows in in_split.items()},
+        quarantined=manifest.quarantined,
+        conflicts=sum(item.reason.startswith(CONFLICT) for item in manifest.quarantined),
+        exact_duplicates=len(manifest) - len(set(manifest.sha256)),
+        near_duplicates=_near_duplicates(dataset),
+        imbalance=float(counts.max() / counts[counts > 0].min()),
+        leak_random=_leak(dataset, in_split["random"]),
+        leak_grouped=_leak(dataset, held),
+        nearest_random=_memory(dataset, in_split["random"]),
+        nearest_grouped=_memory(dataset, in_split["grouped"]),
+        flags=dict(Counter(flag for flags in manifest.flags if flags for flag in flags.split(";"))),
+        warnings=(),
+    )
+    tested = np.bincount(labels[in_split["grouped"]], minlength=len(manifest.classes))
+    return replace(numbers, warnings=tuple(_warnings(numbers, tested)))
+
+
+def external_warnings(external: Dataset, training: Dataset) -> tuple[str, ...]:
+    """What belongs beside an accuracy on an external set: missing classes, images known from training, small counts."""
+    name = external.manifest.source
+    counts = np.bincount(external.manifest.labels, minlength=len(external.manifest.classes))
+    warnings = []
+    if missing := [c for c, n in zip(external.manifest.classes, counts, strict=True) if n == 0]:
+        warnings.append(f"{name} has no images of {listed(missing)}: its accuracy says nothing about them.")
+    known = set(training.manifest.sha256)
+    if same := sum(digest in known for digest in external.manifest.sha256):
+        warnings.append(f"{same:,} images of {name} are in the training source too, byte for byte: it is not external.")
+    if external.manifest.quarantined:
+        warnings.append(f"{len(external.manifest.quarantined):,} files of {name} were left out as unreadable.")
+    return tuple(warnings)
+
+
+def _near_duplicates(dataset: Dataset) -> int:
+    labels, dhash = dataset.manifest.labels, dataset.manifest.dhash
+    alike = 0
+    for label in np.unique(labels):
+        own = dhash[labels == label]
+        alike += int((near_counts(own, own) > 1).sum())  # every image is its own neighbour once
+    return alike
+
+
+def _leak(dataset: Dataset, queries: Bool[np.ndarray, " n"]) -> Proportion:
+    training = np.array(dataset.manifest.splits, "U10") == "train"
+    twins = has_twin(queries, training, dataset.manifest.dhash, dataset.manifest.labels)
+    return proportion(int(twins.sum()), int(queries.sum()))
+
+
+def _memory(dataset: Dataset, queries: Bool[np.ndarray, " n"]) -> Proportion:
+    labels = dataset.manifest.labels
+    training, rows = dataset.manifest.rows("train"), np.flatnonzero(queries)
+    if len(training) == 0 or len(rows) == 0:
+        return proportion(0, 0)
+    if len(rows) > _MOST_QUERIES:
+        rows = rows[np.argsort(dataset.manifest.ids[rows], kind="stable")[:_MOST_QUERIES]]  # as good as random
+    found = nearest(dataset.thumbnails[rows], dataset.thumbnails[training])
+    return proportion(int((labels[training][found] == labels[rows]).sum()), len(rows))
+
+
+def _warnings(numbers: Check, tested: np.ndarray) -> list[str]:
+    classes, counts = numbers.classes, numbers.counts
+    warnings = []
+    if numbers.quarantined:
+        warnings.append(f"{_files(len(numbers.quarantined))} left out; the list gives the reasons.")
+    if numbers.conflicts:
+        warnings.append(f"{_files(numbers.conflicts)} left out because the same bytes lie in two classes.")
+    if single := [c for c, n in zip(classes, counts, strict=True) if n == 1]:
+        warnings.append(f"Classes with one image: {listed(single)}. It trains; nothing can be said about them.")
+    if untested := [c for c, n, t in zip(classes, counts, tested, strict=True) if n > 1 and t == 0]:
+        warnings.append(
+            f"Nothing could be held back to test {listed(untested)}: too few images, or all of them too alike."
+        )
+    if few := [c for c, t in zip(classes, tested, strict=True) if 0 < t < _FEW]:
+        n = int(min(tested[tested > 0]))
+        worth = proportion(round(0.9 * n), n)
+        warnings.append(
+            f"Fewer than {_FEW} test images in {listed(few, 5)}: {round(0.9 * n)} of {n} right could mean anything "
+            f"from {worth.low:.0%} to {worth.high:.0%}."
+        )
+    if numbers.imbalance > 3:
+        smallest, largest = classes[int(np.argmin(counts))], classes[int(np.argmax(counts))]
+        warnings.append(f"Unbalanced: {largest} has {numbers.imbalance:.0f} times the images of {smallest}.")
+    if numbers.leak_grouped.n and numbers.leak_grouped.value > 0.001:
+        warnings.append(
+            f"{numbers.leak_grouped.value:.1%} of the held-back images have a near twin in training, as the source "
+            "splits them: an accuracy on them is too high."
+        )
+    random, grouped = numbers.nearest_random, numbers.nearest_grouped
+    if random.n and grouped.n and random.low > grouped.high:
+        warnings.append(
+            f"A memory that compares thumbnails reaches {random.value:.1%} on a random split and {grouped.value:.1%} "
+            "on held-back groups: a random split of this set measures memory."
+        )
+    if cropped := numbers.flags.get("cropped", 0):
+        warnings.append(f"{_files(cropped)} not square: only the middle square is used.")
+    return warnings
+
+
+def _files(count: int) -> str:
+    return "One file is" if count == 1 else f"{count:,} files are"
