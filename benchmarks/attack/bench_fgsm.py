@@ -1,0 +1,149 @@
+"""The accuracy-against-epsilon curve of FGSM: ours, torchattacks and Foolbox on the same model and images.
+
+    python benchmarks/attack/bench_fgsm.py [--images 512] [--rounds 3]
+
+Passes are counted on the model by hooks, not by the libraries. The accuracies must be equal at every budget.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from surehand.attack import DEFAULT_EPSILONS, FGSM, sweep
+from surehand.models import build, evaluating
+from surehand.randomness import generator
+
+SIZE, CLASSES = 64, 29
+BATCH = 64
+
+
+def images_and_labels(n: int) -> tuple[Tensor, Tensor]:
+    """Smooth patterns of grey levels, one kind a class, with noise: enough for a model to be right and to be fooled."""
+    random = generator(0, "bench_fgsm", "images")
+    labels = torch.from_numpy(random.integers(0, CLASSES, n))
+    patterns = torch.from_numpy(random.random((CLASSES, 3, 8, 8))).float()
+    smooth = nn.functional.interpolate(patterns, size=(SIZE, SIZE), mode="bicubic", align_corners=False)
+    noise = torch.from_numpy(random.normal(0, 0.15, (n, 3, SIZE, SIZE))).float()
+    return smooth[labels].add(noise).mul(255).round().clamp(0, 255) / 255, labels
+
+
+def trained(images: Tensor, labels: Tensor) -> nn.Module:
+    """The CNN after a few steps, so that gradients and accuracies are those of a real model."""
+    torch.manual_seed(0)
+    model = build("cnn", CLASSES, SIZE)
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
+    with evaluating(model):  # batch statistics stay at their start; enough for this purpose
+        for _ in range(4):
+            for start in range(0, len(images), BATCH):
+                part = slice(start, start + BATCH)
+                optimiser.zero_grad()
+                nn.functional.cross_entropy(model(images[part]), labels[part]).backward()
+                optimiser.step()
+    return model.eval()
+
+
+def ours(model: nn.Module, images: Tensor, labels: Tensor) -> list[float]:
+    curve = sweep(model, images, labels, FGSM(loss="cross_entropy"))
+    return [share.value for share in curve.accuracy]
+
+
+def torchattacks_curve(model: nn.Module, images: Tensor, labels: Tensor) -> list[float]:
+    import torchattacks
+
+    return [_accuracy(model, images, labels, torchattacks.FGSM(model, eps=epsilon)) for epsilon in DEFAULT_EPSILONS]
+
+
+def _accuracy(model: nn.Module, images: Tensor, labels: Tensor, attack: Callable[[Tensor, Tensor], Tensor]) -> float:
+    correct = 0
+    for start in range(0, len(images), BATCH):
+        part = slice(start, start + BATCH)
+        adversarial = attack(images[part], labels[part])
+        with torch.no_grad():
+            correct += int((model(adversarial).argmax(1) == labels[part]).sum())
+    return correct / len(images)
+
+
+def foolbox_curve(model: nn.Module, images: Tensor, labels: Tensor) -> list[float]:
+    import foolbox
+
+    wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
+    attack = foolbox.attacks.LinfFastGradientAttack()
+    correct = torch.zeros(len(DEFAULT_EPSILONS))
+    for start in range(0, len(images), BATCH):
+        part = slice(start, start + BATCH)
+        _, _, success = attack(wrapped, images[part], labels[part], epsilons=DEFAULT_EPSILONS)
+        correct += (~success).sum(1)
+    return (correct / len(images)).tolist()
+
+
+def counted(curve: Callable[..., list[float]], model: nn.Module, images: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Forward and backward passes an image, seen by the model's last layer."""
+    passes = {"forward": 0, "backward": 0}
+
+    def forward(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        passes["forward"] += len(output)
+        if output.requires_grad:
+            output.register_hook(lambda gradient: passes.__setitem__("backward", passes["backward"] + len(gradient)))
+
+    handle = model.get_submodule("output").register_forward_hook(forward)
+    try:
+        curve(model, images, labels)
+    finally:
+        handle.remove()
+    return passes["forward"] / len(images), passes["backward"] / len(images)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    images, labels = images_and_labels(arguments.images)
+    model = trained(images, labels)
+    curves = {"surehand": ours, "torchattacks": torchattacks_curve, "foolbox": foolbox_curve}
+    few = slice(0, 64)
+    passes = {name: counted(curve, model, images[few], labels[few]) for name, curve in curves.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in curves}
+    accuracies = {}
+    for _ in range(arguments.rounds):
+        for name, curve in curves.items():
+            start = time.perf_counter()
+            accuracies[name] = curve(model, images, labels)
+            seconds[name].append(time.perf_counter() - start)
+    for name in curves:
+        differences = [abs(a - b) for a, b in zip(accuracies["surehand"], accuracies[name], strict=True)]
+        assert max(differences) < 1e-6, f"{name} finds other accuracies: {max(differences)}"
+    _print(arguments, seconds, passes, accuracies["surehand"])
+
+
+def _print(
+    arguments: argparse.Namespace,
+    seconds: dict[str, list[float]],
+    passes: dict[str, tuple[float, float]],
+    accuracy: list[float],
+) -> None:
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    print(f"FGSM at {len(DEFAULT_EPSILONS)} budgets, cnn at {SIZE} px, {arguments.images} images, same accuracies")
+    print(
+        f"commit {commit.stdout.strip()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores,"
+        f" {torch.get_num_threads()} threads, python {sys.version.split()[0]}, torch {torch.__version__}"
+    )
+    print(f"accuracy from {accuracy[0]:.3f} at 0 to {min(accuracy):.3f} at worst, n = {arguments.rounds} rounds")
+    print(f"{'':14}{'seconds':>9}{'spread':>9}{'ratio':>8}{'forward':>9}{'backward':>10}   passes an image")
+    own = statistics.median(seconds["surehand"])
+    for name, times in seconds.items():
+        middle = statistics.median(times)
+        forward, backward = passes[name]
+        print(f"{name:14}{middle:9.2f}{max(times) - min(times):9.2f}{middle / own:8.2f}{forward:9.2f}{backward:10.2f}")
+
+
+if __name__ == "__main__":
+    main()
