@@ -10,6 +10,8 @@ from skimage.segmentation import quickshift as reference
 
 from surehand.errors import UsageError
 from surehand.explain import kernel_size_for, quickshift
+from surehand.explain._quickshift import _offsets
+from surehand.explain._quickshift_kernels import nearest_denser
 
 
 def same(image, kernel_size=4.0, ratio=0.2, max_dist=200.0, seed=42):
@@ -61,6 +63,35 @@ def test_labels_equal_scikit_image_for_floats_and_below_zero(scene):
 )
 def test_of_equally_near_parents_the_one_of_scikit_image_is_taken(image, kernel_size, ratio, max_dist):
     assert same(image, kernel_size, ratio, max_dist)
+
+
+def slow_parents(density, colour, reach, max_dist):
+    """Every window scanned by rows, the first of the nearest denser pixels kept."""
+    height, width = density.shape
+    parents = np.arange(height * width)
+    for r, c in np.ndindex(height, width):
+        best = np.inf
+        for i, j in np.ndindex(height, width):
+            if max(abs(i - r), abs(j - c)) <= reach and density[i, j] > density[r, c]:
+                distance = ((colour[:, i, j] - colour[:, r, c]) ** 2).sum() + (i - r) ** 2 + (j - c) ** 2
+                if distance < best:
+                    best = distance
+                    parents[r * width + c] = i * width + j
+        if best > max_dist**2:
+            parents[r * width + c] = r * width + c
+    return parents
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 8), st.integers(1, 8), st.integers(1, 4), st.sampled_from([1.5, 4.0]), st.integers(0, 999))
+def test_whole_number_colours_with_all_their_ties_give_the_parents_of_a_plain_scan(
+    height, width, reach, max_dist, seed
+):
+    rng = np.random.default_rng(seed)
+    density = rng.integers(0, 4, (height, width)).astype(float)
+    colour = rng.integers(0, 3, (3, height, width)).astype(float)
+    expected = slow_parents(density, colour, reach, max_dist)
+    assert np.array_equal(nearest_denser(density, colour, _offsets(reach), max_dist), expected)
 
 
 @pytest.mark.photos

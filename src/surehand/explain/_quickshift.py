@@ -3,7 +3,7 @@
 from math import ceil, isfinite
 
 import numpy as np
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Float64, Int64, UInt8
 
 from surehand.errors import UsageError
 
@@ -48,7 +48,7 @@ def quickshift(
     set()
     """
     _check(image, kernel_size, ratio, max_dist)
-    colour = np.ascontiguousarray(np.moveaxis(_rgb_to_lab(_as_float(image)) * ratio, 2, 0))  # (3, h, w)
+    colour = np.ascontiguousarray(np.moveaxis(_rgb_to_lab(image) * ratio, 2, 0))  # (3, h, w)
     density = np.random.default_rng(seed).normal(scale=1e-5, size=image.shape[:2])  # (h, w)
     add_densities(density, colour, float(kernel_size))
     parents = nearest_denser(density, colour, _offsets(ceil(3 * kernel_size)), float(max_dist))  # (h * w,)
@@ -83,18 +83,22 @@ def _check(image: np.ndarray, kernel_size: float, ratio: float, max_dist: float)
         raise UsageError(f"max_dist must be above 0; got {max_dist}.")
 
 
-def _as_float(image: np.ndarray) -> np.ndarray:
-    # Multiplied, not divided by 255: the same rounding as scikit-image, hence the same labels.
-    return np.multiply(image, 1 / 255, dtype=np.float64) if image.dtype == np.uint8 else image.astype(np.float64)
-
-
-def _rgb_to_lab(rgb: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
+def _rgb_to_lab(image: UInt8[np.ndarray, "h w 3"] | Float[np.ndarray, "h w 3"]) -> Float64[np.ndarray, "h w 3"]:
     """CIE L*a*b* of sRGB; values below 0 continue along the straight parts of both curves."""
-    above = np.maximum(rgb, 0.04045)
-    linear = np.where(rgb > 0.04045, np.power((above + 0.055) / 1.055, 2.4), rgb / 12.92)
+    if image.dtype == np.uint8:
+        # Multiplied, not divided by 255: the same rounding as scikit-image, hence the same labels.
+        linear = _linear(np.arange(256) * (1 / 255))[image]
+    else:
+        linear = _linear(image.astype(np.float64))
     xyz = (linear @ _RGB_TO_XYZ.T) / _WHITE
     x, y, z = np.moveaxis(np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116), 2, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=2)
+
+
+def _linear(srgb: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
+    """Intensity of light from sRGB values."""
+    bright = srgb > 0.04045
+    return np.where(bright, np.power((np.where(bright, srgb, 1) + 0.055) / 1.055, 2.4), srgb / 12.92)
 
 
 def _offsets(reach: int) -> Int64[np.ndarray, "m 2"]:
