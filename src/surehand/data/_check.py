@@ -20,6 +20,8 @@ from surehand.progress import Progress, silent
 # The nearest-neighbour baseline asks this many images of a split at most; its interval says what that is worth.
 _MOST_QUERIES = 3000
 
+_MOST_LISTED = 10  # files left out, in text; `quarantined` has them all
+
 _FEW = 30  # test images a class, below which a class's accuracy says little
 
 
@@ -64,13 +66,51 @@ class Check:
     flags: dict[str, int]
     warnings: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """The numbers as lines of text."""
+        used = ", ".join(f"{name} {count:,}" for name, count in self.splits.items() if count)
+        lines = [
+            f"Source    {self.source}",
+            f"Images    {self.images:,} in {len(self.classes)} classes of {min(self.counts):,} to {max(self.counts):,}",
+            f"Left out  {len(self.quarantined):,} files, {self.conflicts:,} of them because they lie in two classes",
+            f"Alike     {self.near_duplicates:,} images have a near twin in their class; "
+            f"{self.exact_duplicates:,} are byte-for-byte copies",
+            f"Split     {used}; {self.groups:,} groups",
+            f"Leak      random split {_share(self.leak_random)}; held-back groups {_share(self.leak_grouped)} "
+            "have a near twin in training",
+            f"Memory    one nearest neighbour on thumbnails: random split {_share(self.nearest_random)}; "
+            f"held-back groups {_share(self.nearest_grouped)}",
+        ]
+        lines += [f"Warning   {warning}" for warning in self.warnings]
+        lines += [f"Left out  {item.path}: {item.reason}" for item in self.quarantined[:_MOST_LISTED]]
+        if len(self.quarantined) > _MOST_LISTED:
+            lines.append(f"Left out  and {len(self.quarantined) - _MOST_LISTED:,} more")
+        return "\n".join(lines)
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; undefined shares (of no images) are None."""
-        values = asdict(self)
-        for name, value in values.items():
-            if isinstance(getattr(self, name), Proportion) and value["n"] == 0:
-                value["value"] = None
-        return values
+        """Plain values, ready for JSON, as `data` of run.json; shares of no images are None."""
+
+        def share(proportion: Proportion) -> float | None:
+            return proportion.value if proportion.n else None
+
+        return {
+            "source": self.source,
+            "images": self.images,
+            "classes": len(self.classes),
+            "class_names": list(self.classes),
+            "counts": dict(zip(self.classes, self.counts, strict=True)),
+            "groups": self.groups,
+            "splits": self.splits,
+            "quarantined": len(self.quarantined),
+            "quarantine": [asdict(item) for item in self.quarantined],
+            "duplicates": {"exact": self.exact_duplicates, "near": self.near_duplicates, "conflicts": self.conflicts},
+            "imbalance": self.imbalance,
+            "leak_rate": share(self.leak_random),
+            "leak_rate_grouped": share(self.leak_grouped),
+            "nearest_neighbour": {"random": share(self.nearest_random), "grouped": share(self.nearest_grouped)},
+            "flags": self.flags,
+            "warnings": list(self.warnings),
+        }
 
 
 def check(
@@ -196,6 +236,10 @@ def _warnings(numbers: Check, tested: np.ndarray) -> list[str]:
     if cropped := numbers.flags.get("cropped", 0):
         warnings.append(f"{_files(cropped)} not square: only the middle square is used.")
     return warnings
+
+
+def _share(share: Proportion) -> str:
+    return f"{share.value:.1%}" if share.n else "not measured"
 
 
 def _files(count: int) -> str:

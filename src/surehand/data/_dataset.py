@@ -18,6 +18,7 @@ from surehand.data._sources import locate
 from surehand.data._split import SPLITS, split
 from surehand.errors import UsageError
 from surehand.progress import Progress, silent
+from surehand.randomness import uniforms
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Samples:
             ids=self.ids[positions],
             paths=tuple(self.paths[i] for i in positions),
         )
+
+    def some(self, most: int, seed: int = 0) -> "Samples":
+        """At most so many, in order: those whose ids draw the smallest numbers, whatever else is in the set."""
+        numbers = uniforms(seed, "some", ids=self.ids, columns=1)[:, 0]
+        return self.take(np.sort(np.argsort(numbers, kind="stable")[:most]))
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,7 @@ def _open(
     if size < 8:
         raise UsageError(f"size is the side of the pictures in pixels and must be at least 8; got {size}")
     folder = cache_folder(cache)
-    layout = find_layout(locate(source, folder, seed=seed))
+    layout = find_layout(locate(source, folder, seed=seed, progress=progress))
     found, pixels = cached_scan(layout, size, folder, progress)
     return layout.root, found, pixels
 

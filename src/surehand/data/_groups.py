@@ -3,13 +3,17 @@
 A random split of video frames puts each frame's neighbours on both sides, and a memory passes for a skill. So whole
 groups are held back.
 
-Frames are told by numbers in file names (A1.jpg ... A3000.jpg, gaps allowed). Each numbered run is cut at fixed
-multiples of a step, chosen so that a class has 16 to 31 pieces; pieces, not single images, are what near-duplicates
-join. The pieces do not move when images are added. A cut where the picture changes would be tempting, but in real
-recordings a moving hand changes more bits of the hash than a new background, so consecutive numbers stay together.
+Where names tell who is in the picture (p0012_A1.jpg, signer-3/A/7.jpg, user2_...), a person's images of a class are one
+piece, and the person draws one lot for all classes: held-back images are of held-back people.
 
-Joining everything that is alike would chain a whole class together. So pairs are joined in order of likeness, and a
-group stops growing at 15 % of its class; twins that remain apart are dealt with by the split's margin.
+Elsewhere frames are told by numbers in file names (A1.jpg ... A3000.jpg, gaps allowed). Each numbered run is cut at
+fixed multiples of a step, chosen so that a class has 16 to 31 pieces. The pieces do not move when images are added. A
+cut where the picture changes would be tempting, but in real recordings a moving hand changes more bits of the hash than
+a new background, so consecutive numbers stay together. What has neither name nor number is a piece by its content.
+
+Near-duplicates join pieces, not single images. Joining all that is alike would chain a whole class together. So pairs
+are joined in order of likeness, and a group stops growing at 15 % of its class; twins that remain apart are dealt with
+by the split's margin.
 """
 
 import re
@@ -29,7 +33,12 @@ LARGEST_SHARE = 0.15
 _MOST_PIECES = 32  # a class; the step is the smallest power of two with fewer
 _SHORTEST_RUN = 8  # fewer files of one naming pattern are no recording
 
-_NUMBERED = re.compile(r"(.*?)(\d{1,15})(\D*)")
+_NUMBERED = re.compile(r"(\D*)(\d{1,15})(.*)", re.DOTALL)  # of a name read backwards: its last number
+# A lone p counts only before another number: P0001_test.jpg is the letter P.
+_PERSON = re.compile(
+    r"(?:^|[/_\-. ])(?:p(?=\d{3,}[_\-][^/]*\d)|(?:person|subject|signer|participant|user|speaker)[_\- ]?)(\d+)[/_\-. ]",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -37,9 +46,9 @@ class Groups:
     """Which images belong together.
 
     Attributes:
-        of: group of each image, 0 to g - 1, in order of first appearance.
-        run, position: where each group is anchored: an identifier of the recording (or of the single image) and the
-            place along it. They come from names and bytes alone, so they outlive additions to the set.
+        of: group of each image, 0 to g - 1, in order of first appearance. Only a person's group spans classes.
+        run, position: where each group is anchored: an identifier of the recording, the person or the single image, and
+            the place along it. They come from names and bytes alone, so they outlive additions to the set.
     """
 
     of: Int64[np.ndarray, " n"]
@@ -57,7 +66,7 @@ def group(
 
     Args:
         paths: relative, '/'-separated.
-        labels: classes; a group never spans two.
+        labels: classes.
         ids: sample ids: equal where the bytes are.
         dhash: 64-bit difference hashes.
     """
@@ -80,26 +89,31 @@ def group(
 
 
 def _pieces(paths: Sequence[str], ids: UInt64[np.ndarray, " n"]) -> list[tuple[int, int]]:
-    """The piece of each file of one class: (run, position); images outside any run are pieces by their content."""
-    runs: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
-    for row, path in enumerate(paths):
-        folder, _, name = path.rpartition("/")
-        stem = name.rpartition(".")[0]
-        # The last number in the name counts the frames; what stands around it names the recording.
-        match = _NUMBERED.fullmatch(stem[::-1])
-        if match:
-            runs[f"{folder}/{match[3][::-1]}", match[1][::-1]].append((row, int(match[2][::-1])))
+    """The piece of each file of one class: (run, position)."""
     pieces = [(int(i), 0) for i in ids]
-    recordings = {key: frames for key, frames in runs.items() if len(frames) >= _SHORTEST_RUN}
+    runs: dict[tuple[str, str, str], list[tuple[int, int]]] = defaultdict(list)
+    for row, path in enumerate(paths):
+        if person := _PERSON.search(path):
+            pieces[row] = (_run("person", person[1]), 0)
+            continue
+        folder, _, name = path.rpartition("/")
+        match = _NUMBERED.fullmatch(name.rpartition(".")[0][::-1])
+        if match:
+            # The number counts the frames; what stands around it names the recording.
+            runs[folder, match[3][::-1], match[1][::-1]].append((row, int(match[2][::-1])))
+    recordings = {names: frames for names, frames in runs.items() if len(frames) >= _SHORTEST_RUN}
     spans = [(min(n for _, n in frames), max(n for _, n in frames)) for frames in recordings.values()]
     step = 1
     while sum(last // step - first // step + 1 for first, last in spans) >= max(_MOST_PIECES, 2 * len(spans)):
         step *= 2
-    for key, frames in recordings.items():
-        run = key_of("run", *key) & 0xFFFFFFFFFFFFFFFF
+    for names, frames in recordings.items():
         for row, number in frames:
-            pieces[row] = (run, number // step)
+            pieces[row] = (_run("recording", *names), number // step)
     return pieces
+
+
+def _run(*names: str) -> int:
+    return key_of(*names) & 0xFFFFFFFFFFFFFFFF
 
 
 def _join(dhash: UInt64[np.ndarray, " n"], piece: Int64[np.ndarray, " n"], count: int) -> Int64[np.ndarray, " p"]:

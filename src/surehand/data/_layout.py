@@ -83,11 +83,8 @@ def find_layout(root: Path) -> Layout:
     found, passed = _find(root)
     if not found:
         raise DataError(f"{root} holds no images. Surehand reads {listed(sorted(IMAGE_SUFFIXES))}.")
-    spelling: dict[str, str] = {}
-    for item in found:
-        known = spelling.setdefault(normalised(item.name), item.name)
-        if known != item.name and not any(other.given for other in found):
-            raise DataError(f"{root} has two folders for one class: {known} and {item.name}. Merge or rename one.")
+    # The training part's spelling is the class's name.
+    spelling = {normalised(item.name): item.name for item in sorted(found, key=lambda item: item.given == "")}
     classes = ordered(set(spelling.values()))
     if len(classes) == 1:
         raise DataError(
@@ -116,9 +113,10 @@ def _find(root: Path) -> tuple[list[_Found], int]:
     top = _see_through(root)
     folders = _folders(top)
     parts = {folder: _SPLITS[match[1].lower()] for folder in folders if (match := _SPLIT_NAME.match(folder.name))}
-    if "train" not in parts.values() or len(parts) < 2 or any(_holds_images(f) for f in folders if f not in parts):
+    training = [folder for folder, split in parts.items() if split == "train"]
+    if not training or len(set(parts.values())) < 2 or (_holds_images(training[0]) and len(parts) < len(folders)):
         found, passed = _class_folders(root, top, given="")
-        if not found and _images(root, top)[0]:
+        if not found and _holds_images(top):
             raise DataError(
                 f"{top} holds images but no class folders. "
                 f"Make one folder a class, named after it, and move its images there: {top.name}/A/1.jpg."
@@ -147,10 +145,13 @@ def _find(root: Path) -> tuple[list[_Found], int]:
 
 def _class_folders(root: Path, top: Path, given: str) -> tuple[list[_Found], int]:
     found, passed = [], 0
+    names: dict[str, str] = {}
     for folder in _folders(top):
         files, others = _images(root, folder, deep=True)
         found += [_Found(file, folder.name, given) for file in files]
         passed += others
+        if files and (other := names.setdefault(normalised(folder.name), folder.name)) != folder.name:
+            raise DataError(f"{top} has two folders for one class: {other} and {folder.name}. Merge or rename one.")
     return found, passed
 
 

@@ -8,8 +8,10 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from surehand import __version__
 from surehand.data._layout import ignored
 from surehand.errors import DataError, MissingPartError
+from surehand.progress import Progress, silent
 
 # Limits for archives: a file that grows more than this is no image, and no data set.
 _LARGEST_RATIO = 200
@@ -20,13 +22,14 @@ LETTERS_PER_CLASS = 150
 LETTERS_SIZE = 64
 
 
-def locate(source: str | Path, cache: Path, *, seed: int = 0) -> Path:
+def locate(source: str | Path, cache: Path, *, seed: int = 0, progress: Progress = silent) -> Path:
     """The folder of images that a source stands for, extracted, downloaded or rendered into the cache if need be.
 
     Args:
         source: a folder, a zip file, `kaggle:owner/name`, or `letters`.
         cache: the cache folder.
         seed: for `letters`.
+        progress: for what takes long.
 
     Raises:
         DataError: no such source, or one that cannot be used.
@@ -41,10 +44,10 @@ def locate(source: str | Path, cache: Path, *, seed: int = 0) -> Path:
         kind = "zip"
     else:
         kind = "folder"
-    return SOURCES[kind](text, cache, seed)
+    return SOURCES[kind](text, cache, seed, progress)
 
 
-def _folder(source: str, cache: Path, seed: int) -> Path:
+def _folder(source: str, cache: Path, seed: int, progress: Progress) -> Path:
     root = Path(source).expanduser()
     if not root.is_dir():
         hint = f" Did you mean `letters`, `kaggle:{source}` or a .zip file?" if os.sep not in source else ""
@@ -52,7 +55,7 @@ def _folder(source: str, cache: Path, seed: int) -> Path:
     return root
 
 
-def _zip(source: str, cache: Path, seed: int) -> Path:
+def _zip(source: str, cache: Path, seed: int, progress: Progress) -> Path:
     archive = Path(source).expanduser()
     try:
         told = archive.stat()
@@ -105,7 +108,7 @@ def _check_archive(archive: Path, entries: list[zipfile.ZipInfo], total: int) ->
         raise DataError(f"{archive} would grow to {total / 1e9:,.0f} GB in {len(entries):,} files; not extracted.")
 
 
-def _kaggle(source: str, cache: Path, seed: int) -> Path:
+def _kaggle(source: str, cache: Path, seed: int, progress: Progress) -> Path:
     name = source.removeprefix("kaggle:")
     if len(name.split("/")) not in (2, 4):
         raise DataError(f"A Kaggle data set is named kaggle:owner/name; got {source}.")
@@ -123,21 +126,16 @@ def _kaggle(source: str, cache: Path, seed: int) -> Path:
         ) from error
 
 
-def _letters(source: str, cache: Path, seed: int) -> Path:
+def _letters(source: str, cache: Path, seed: int, progress: Progress) -> Path:
     from surehand.render import write_letters
 
-    folder = cache / "letters" / f"{LETTERS_SIZE}px-{LETTERS_PER_CLASS}-seed{seed}"
-    if not folder.is_dir():
-        temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-        try:
-            write_letters(temporary, per_class=LETTERS_PER_CLASS, size=LETTERS_SIZE, seed=seed)
-            temporary.rename(folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    return folder
+    folder = cache / "letters" / f"{__version__}-{LETTERS_PER_CLASS}x{LETTERS_SIZE}px-seed{seed}"
+    if folder.is_dir():
+        return folder
+    return write_letters(folder, LETTERS_PER_CLASS, LETTERS_SIZE, seed, progress=progress)
 
 
-SOURCES: dict[str, Callable[[str, Path, int], Path]] = {
+SOURCES: dict[str, Callable[[str, Path, int, Progress], Path]] = {
     "folder": _folder,
     "zip": _zip,
     "kaggle": _kaggle,

@@ -75,7 +75,7 @@ def _split_class(
         margin = np.zeros(len(group), bool)
         margin[~held] = near_counts(dhash[~held], dhash[held]) > 0
         cost = margin.sum() / max((~held).sum(), 1)
-        spare = [g for g in np.flatnonzero(part != "train") if cost > _LARGEST_COST or (part == part[g]).sum() > 1]
+        spare = [int(g) for g in np.flatnonzero(part != "train") if cost > _LARGEST_COST or (part == part[g]).sum() > 1]
         if cost <= _LARGE_COST or not spare:
             break
         part[_costliest(spare, members, dhash, held)] = "train"
