@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from surehand import __version__, report
-from surehand.data import Dataset, Samples, check, load, load_external, sheet
+from surehand.data import Dataset, Samples, check, load, load_external, sheet, write_manifest
 from surehand.models import Classifier
 from surehand.models import load as load_classifier
 
@@ -86,11 +86,25 @@ def audit(
     return record
 
 
+def train_model(
+    settings: AuditSettings, path: Path, *, cache: Path | None = None, narrator: Narrator | None = None
+) -> Result:
+    """Only train, and save, the first of the settings' models; the folder can be gone on with, also by `audit`.
+
+    Returns:
+        What `run.json` holds of a model's training.
+    """
+    tell, folder = narrator or Silent(), RunFolder(path)
+    dataset = load(settings.source, settings.size, seed=settings.seed, cache=cache, progress=tell.progress("Read"))
+    name = settings.models[0]
+    return _without_files(train_stage(folder, name, dataset, settings.for_model(name), [], tell))
+
+
 def _data(settings: AuditSettings, folder: RunFolder, record: Result, cache: Path | None, tell: Narrator) -> Dataset:
     dataset = load(settings.source, settings.size, seed=settings.seed, cache=cache, progress=tell.progress("Read"))
     found = check(dataset)
     manifest = dataset.manifest
-    manifest.write(folder.file("manifest.csv"))
+    write_manifest(manifest, folder.file("manifest.csv"))
 
     def sheets() -> Result:
         training, names = dataset.samples("train"), ("sheets/train.png", "sheets/augmented.png")
@@ -100,18 +114,12 @@ def _data(settings: AuditSettings, folder: RunFolder, record: Result, cache: Pat
         return {"files": list(names)}
 
     folder.stage("sheets", [manifest.digest, settings.size, settings.seed], sheets)
-    record["data"] = {"source": str(settings.source), **found.to_dict()}
-    counts = record["data"]["splits"]
-    tell.say(
-        f"Data      {len(manifest.paths):,} images in {len(manifest.classes)} classes, "
-        f"{len(manifest.quarantined)} quarantined"
-    )
-    tell.say("Split     " + ", ".join(f"{name} {n:,}" for name, n in counts.items()))
-    tell.say(
-        f"Leak      a random split would leak {100 * found.leak_rate:.1f} % of its test images; this one "
-        f"{100 * found.leak_rate_grouped:.1f} %. Nearest neighbour on thumbnails: "
-        f"{100 * found.nearest_neighbour_random:.1f} % random, {100 * found.nearest_neighbour_grouped:.1f} % grouped"
-    )
+    record["data"] = found.to_dict()
+    data = record["data"]
+    tell.say(f"Data      {data['images']:,} images in {data['classes']} classes, {data['quarantined']} quarantined")
+    tell.say("Split     " + ", ".join(f"{name} {n:,}" for name, n in data["splits"].items() if n))
+    tell.say(f"Leak      {found.leak_random} of a random split; {found.leak_grouped} of this one")
+    tell.say(f"Thumbs    nearest neighbour: random {found.nearest_random}; grouped {found.nearest_grouped}")
     return dataset
 
 
@@ -147,7 +155,7 @@ def _model(
     sets = {"grouped": dataset.samples("grouped"), "random": dataset.samples("random"), **external}
     evaluated = evaluate_stage(folder, name, classifier, identity, sets, tell)
     attacked = attack_stage(folder, name, classifier, identity, sets["grouped"], settings, tell)
-    explained = explain_stage(folder, name, classifier, identity, sets["grouped"], settings, tell)
+    explained = explain_stage(folder, name, classifier, identity, dataset, settings, tell)
     stages = {**trained, **evaluated, "fgsm": attacked, "lime": explained}
     return _without_files(stages), classifier
 

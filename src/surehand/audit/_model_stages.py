@@ -6,14 +6,15 @@ from shutil import rmtree
 from typing import Any
 
 import numpy as np
+import torch
 
 from surehand import __version__
-from surehand.attack import FGSM, AttackResult, Threat, eight_bit, grey_levels, save_png, sweep
+from surehand.attack import FGSM, AttackResult, EightBit, Threat, eight_bit, grey_levels, save_png, sweep
 from surehand.attack import run as run_attack
 from surehand.data import Dataset, Samples, read_image, to_images
 from surehand.explain import explain
 from surehand.models import Classifier, save
-from surehand.randomness import generator, uniforms
+from surehand.randomness import generator
 from surehand.train import Epoch, Evaluation, Settings, Step, evaluate, fit_temperature, predict, train
 
 from ._folder import Result, RunFolder
@@ -140,9 +141,9 @@ def attack_stage(
     """The FGSM curve on held-back images, and a few adversarial images as files."""
 
     def make() -> Result:
-        chosen = _some(samples, settings.attack_images, settings.seed)
+        chosen = samples.some(settings.attack_images, settings.seed)
         positions = np.arange(len(chosen))
-        images, labels = chosen.images(positions), torch_labels(chosen)
+        images, labels = chosen.images(positions), torch.from_numpy(chosen.labels)
         progress = tell.progress(f"Attack {name}")
         curve = sweep(classifier.model, images, labels, seed=settings.seed, ids=chosen.ids, progress=progress)
         examples = _examples(folder, name, classifier, chosen, settings.seed)
@@ -176,15 +177,16 @@ def explain_stage(
     name: str,
     classifier: Classifier,
     identity: str,
-    samples: Samples,
+    dataset: Dataset,
     settings: AuditSettings,
     tell: Narrator,
 ) -> Result:
     """LIME, as the original system does it, of one held-back image that is read rightly."""
+    samples = dataset.samples("grouped")
 
     def make() -> Result:
         position = _typical(classifier, samples)
-        image = to_images(read_image(samples.file(position), EXPLAINED_SIZE)[None])
+        image = to_images(read_image(dataset.manifest.root / samples.paths[position], EXPLAINED_SIZE)[None])
         progress = tell.progress(f"Explain {name}")
         (found,) = explain(
             classifier.model,
@@ -221,7 +223,7 @@ def explain_stage(
 
 def _examples(folder: RunFolder, name: str, classifier: Classifier, chosen: Samples, seed: int) -> list[Result]:
     """Up to EXAMPLES images that a small budget turns, judged again as the PNG files they become."""
-    images, labels = chosen.images(np.arange(len(chosen))), torch_labels(chosen)
+    images, labels = chosen.images(np.arange(len(chosen))), torch.from_numpy(chosen.labels)
     for levels in (2, 4, 8, 16, 32, 64):
         threat = Threat(norm="linf", epsilon=levels / 255)
         result = run_attack(classifier.model, images, labels, FGSM(), threat, seed=seed, ids=chosen.ids)
@@ -235,7 +237,7 @@ def _examples(folder: RunFolder, name: str, classifier: Classifier, chosen: Samp
 
 
 def _example(
-    folder: RunFolder, name: str, number: int, classifier: Classifier, files: Any, result: AttackResult, i: int
+    folder: RunFolder, name: str, number: int, classifier: Classifier, files: EightBit, result: AttackResult, i: int
 ) -> Result:
     clean, adversarial = files.clean[i], files.adversarial[i]
     levels = grey_levels(result.threat.epsilon)
@@ -263,19 +265,13 @@ def _example(
 
 def _typical(classifier: Classifier, samples: Samples) -> int:
     """The rightly read image of median confidence; without one, the first image."""
-    found = evaluate(classifier.model, _some(samples, 256, 0), temperature=classifier.temperature)
+    found = evaluate(classifier.model, samples.some(256, 0), temperature=classifier.temperature)
     right = np.flatnonzero(found.predictions == found.labels)
     if not len(right):
         return 0
     confidence = found.probabilities[right].max(1)
     path = found.paths[int(right[np.argsort(confidence, kind="stable")[len(right) // 2]])]
     return samples.paths.index(path)
-
-
-def _some(samples: Samples, most: int, seed: int) -> Samples:
-    """At most so many images, the same ones whatever else is in the set."""
-    order = np.argsort(uniforms(seed, "some", ids=samples.ids, columns=1)[:, 0], kind="stable")
-    return samples.take(np.sort(order[:most]))
 
 
 def _by_set(values: dict[str, Any]) -> Result:
@@ -296,9 +292,3 @@ def _write_metrics(folder: RunFolder, lines: list[str], history: list[dict[str, 
 def _identity(samples: Samples) -> list[Any]:
     return [samples.ids.tolist(), samples.labels.tolist()]
 
-
-def torch_labels(samples: Samples) -> Any:
-    """The labels as a tensor."""
-    import torch
-
-    return torch.from_numpy(samples.labels)

@@ -46,7 +46,7 @@ def attack(
     budget = parse_epsilon(epsilon) if epsilon else None
     classifier = load(model)
     dataset = load_external(data, classifier.size, classifier.classes, cache=cache, progress=console.progress("Read"))
-    samples = dataset.all().sample(images, seed)
+    samples = dataset.all().some(images, seed)
     if target is not None and target not in classifier.classes:
         raise UsageError(f"There is no class {target!r}; the model has {', '.join(classifier.classes)}.")
     goal = classifier.classes.index(target) if target is not None else None
@@ -62,9 +62,9 @@ def _curve(console: Console, classifier, samples, method: str, goal: int | None,
 
     curve = sweep(
         classifier.model,
-        *samples.tensors(),
+        *_tensors(samples),
         ATTACKS[method](),
-        targets=samples.same(goal),
+        targets=_targets(samples, goal),
         seed=seed,
         ids=samples.ids,
         progress=console.progress("Attack"),
@@ -89,14 +89,14 @@ def _adversarial(  # type: ignore[no-untyped-def]
     from surehand.attack import ATTACKS, Threat, eight_bit, run, save_png
 
     threat = Threat(norm="linf", epsilon=budget)
-    images, labels = samples.tensors()
+    images, labels = _tensors(samples)
     found = run(
         classifier.model,
         images,
         labels,
         ATTACKS[method](),
         threat,
-        targets=samples.same(goal),
+        targets=_targets(samples, goal),
         seed=seed,
         ids=samples.ids,
         progress=console.progress("Attack"),
@@ -123,3 +123,16 @@ def _adversarial(  # type: ignore[no-untyped-def]
         f"goal reached          {found.success_rate}",
     ]
     return Outcome(result, "\n".join(lines), found.warnings, tuple(written))
+
+
+def _tensors(samples):  # type: ignore[no-untyped-def]
+    import numpy as np
+    import torch
+
+    return samples.images(np.arange(len(samples))), torch.from_numpy(samples.labels)
+
+
+def _targets(samples, goal: int | None):  # type: ignore[no-untyped-def]
+    import torch
+
+    return None if goal is None else torch.full((len(samples),), goal)
