@@ -1,10 +1,10 @@
 """A made-up run folder in exactly the form that the audit writes; its numbers mean nothing."""
 
-import copy
 import csv
 import json
 from pathlib import Path
 from string import ascii_uppercase
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -99,7 +99,7 @@ def run_record(classes=SHAPES, models=("cnn", "darknet53")):
             "class_names": list(classes),
             "quarantined": 3,
             "quarantine": [{"path": f"{classes[0]}/broken{i}.jpg", "reason": "truncated"} for i in range(3)],
-            "counts": {name: 600 for name in classes},
+            "counts": dict.fromkeys(classes, 600),
             "splits": {"train": 13021, "validation": 1447, "grouped": 870, "random": 870, "margin": 1192},
             "groups": 213,
             "leak_rate": 0.847,
@@ -126,9 +126,9 @@ def write_table(path, header, rows):
         csv.writer(stream).writerows([header, *rows])
 
 
-def write_tables(folder, model, classes, rng):
+def write_tables(folder, model, classes, sets, rng):
     k = len(classes)
-    for name in ("grouped", "random", "world", "phone", "batch"):
+    for name in sets:
         counts = rng.integers(0, 3, (k, k)) + np.diag(rng.integers(5, 30, k))
         write_table(folder / f"tables/confusion-{model}-{name}.csv", classes, counts.tolist())
         recall = np.diag(counts) / counts.sum(axis=1)
@@ -174,7 +174,7 @@ def write_explanation(path, classes, rng):
     )
 
 
-def write_run(folder: Path, record, seed=0):
+def write_run(folder: Path, record, sets=("grouped", "random", "world", "phone", "batch"), seed=0):
     """Write the run folder of a record, with everything the record names."""
     rng = np.random.default_rng(seed)
     classes = record["data"]["class_names"]
@@ -199,21 +199,22 @@ def write_run(folder: Path, record, seed=0):
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in epochs), encoding="utf-8")
     write_images(folder, record, rng)
     for model, measured in record["models"].items():
-        write_tables(folder, model, classes, rng)
+        write_tables(folder, model, classes, sets, rng)
         write_explanation(folder / measured["lime"]["arrays"], classes, rng)
     return folder
 
 
+@pytest.fixture(scope="session")
+def made_up():
+    """The builders above, for fixtures that write a folder once for many tests."""
+    return SimpleNamespace(alphabet=ALPHABET, record=run_record, write=write_run)
+
+
 @pytest.fixture
 def record():
-    return copy.deepcopy(run_record())
+    return run_record()
 
 
 @pytest.fixture
 def alphabet_record():
     return run_record(ALPHABET)
-
-
-@pytest.fixture
-def make_run(tmp_path):
-    return lambda record, name="run": write_run(tmp_path / name, record)

@@ -55,7 +55,8 @@ def model_card(run: Run) -> str:
         f"machine: {_plain(_pairs(run.record.get('machine') or {}))}.",
         "## How to reproduce",
         f"```\n{str(run.record.get('command', '')).replace('```', '')}\n```",
-        f"Seed {run.record.get('seed')}; {_plain(_pairs(run.record.get('versions') or {}))}. Every number is in `run.json`.",
+        f"Seed {run.record.get('seed')}; {_plain(_pairs(run.record.get('versions') or {}))}. "
+        "Every number is in `run.json`.",
     )
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -102,14 +103,14 @@ def _details(run: Run) -> str:
 def _uses(run: Run) -> str:
     if not run.alphabet:
         return (
-            "Direct use: sorting images like those of the external sets that were measured, with the accuracy measured there. "
+            "Direct use: sorting images like those of the external sets that were measured, with the accuracy there. "
             "Out of scope: decisions about people, and images unlike all that were measured."
         )
     controls = ", ".join(f"`{name}`" for name in CONTROL_CLASSES)
     return (
         "Direct use: entering held letters of fingerspelling, where the signer sees and can correct the text. "
-        f"Out of scope: sign language as a whole. Fingerspelling is a part of ASL, not the language. {listed(MOTION_LETTERS)}: "
-        f"{MOTION_NOTE}. {controls} are control classes of the data set, not signs."
+        "Out of scope: sign language as a whole. Fingerspelling is a part of ASL, not the language. "
+        f"{listed(MOTION_LETTERS)}: {MOTION_NOTE}. {controls} are control classes of the data set, not signs."
     )
 
 
@@ -153,7 +154,7 @@ def _procedures(run: Run) -> list[tuple[str, ...]]:
 
 
 def _evaluations(run: Run) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for model, record in run.models.items():
         kinds = {"": record.get("accuracy")}
         if run.alphabet:
@@ -177,7 +178,8 @@ def _evaluations(run: Run) -> list[tuple[str, ...]]:
 def _calibration(model: str, measured: Record) -> str:
     return (
         f"{model}: expected calibration error {percent(measured.get('ece'))} "
-        f"({percent(measured.get('ece_before'))} before temperature scaling), temperature {number(measured.get('temperature'), 3)}."
+        f"({percent(measured.get('ece_before'))} before temperature scaling), "
+        f"temperature {number(measured.get('temperature'), 3)}."
     )
 
 

@@ -1,11 +1,13 @@
 """The accuracies of a run side by side, so that no one of them is ever seen alone."""
 
+from typing import Any
+
 from surehand.report._run import Record, Run
 from surehand.report._style import PALETTE, Drawing, Table, percent_axis, plot, style
 from surehand.report._words import count, interval, percent
 
 # What each kind of accuracy looks like: the claim is hollow, the tests are solid.
-_LOOKS = {
+_LOOKS: dict[str, dict[str, Any]] = {
     "random": {"facecolor": "none", "edgecolor": PALETTE["muted"], "hatch": "////", "linewidth": 1.0},
     "grouped": {"facecolor": PALETTE["blue"]},
     "external": {"facecolor": PALETTE["orange"]},

@@ -1,10 +1,12 @@
 """Whether a stated confidence means what it says: reliability diagrams (DeGroot and Fienberg, 1983)."""
 
+from typing import Any
+
 from surehand.report._run import Run
 from surehand.report._style import PALETTE, Drawing, Table, empty, percent_axis, style
-from surehand.report._words import count, number, percent
+from surehand.report._words import count, number, percent, set_name
 
-_LOOKS = {
+_LOOKS: dict[str, dict[str, Any]] = {
     "before": {
         "color": PALETTE["orange"],
         "marker": "s",
@@ -17,8 +19,8 @@ _LOOKS = {
 
 def draw_reliability(run: Run, model: str, name: str) -> Drawing | None:
     """Accuracy against stated confidence, before and after temperature scaling, and how many answers each bin has."""
-    bins = {when: run.reliability(model, name).get(when) for when in _LOOKS}
-    bins = {when: rows for when, rows in bins.items() if rows}
+    found = run.reliability(model, name)
+    bins = {when: found[when] for when in _LOOKS if found.get(when)}
     if not bins:
         return None
     with style():
@@ -48,9 +50,10 @@ def draw_reliability(run: Run, model: str, name: str) -> Drawing | None:
         "reliability",
         model,
         name,
-        f"{model} on {name}",
+        f"{model} on {set_name(name)}",
         _finding(run, model, name),
-        "On the dotted line, a stated 80 % is right 80 times in 100. Below it the model is too sure of itself, above it too modest.",
+        "On the dotted line, a stated 80 % is right 80 times in 100. Below it the model is too sure of itself, "
+        "above it too modest.",
         figure,
         Table(
             ("stated confidence", "mean confidence", "right", "answers"),
@@ -75,5 +78,7 @@ def _finding(run: Run, model: str, name: str) -> str:
     confidence = sum(row.confidence * row.count for row in rows) / total
     right = sum(row.accuracy * row.count for row in rows) / total
     direction = "too sure" if confidence > right else "too modest"
-    text = f"On average it states {percent(confidence)} and is right {percent(right)} of the time: {direction} by {number(100 * abs(confidence - right), 1)} points."
-    return text
+    return (
+        f"On average it states {percent(confidence)} and is right {percent(right)} of the time: "
+        f"{direction} by {number(100 * abs(confidence - right), 1)} points."
+    )

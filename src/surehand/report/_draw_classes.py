@@ -4,7 +4,7 @@ from math import isfinite
 
 from surehand.report._run import ClassRow, Run
 from surehand.report._style import HALF_WIDTH, PALETTE, Drawing, Table, percent_axis, plot, style
-from surehand.report._words import count, listed, percent, several
+from surehand.report._words import count, listed, percent, set_name, several
 
 _MOST = 40  # bars in one figure; the table has all
 
@@ -45,17 +45,18 @@ def draw_classes(run: Run, model: str, name: str) -> Drawing | None:
         "classes",
         model,
         name,
-        f"{model}, class by class on {name}",
+        f"{model}, class by class on {set_name(name)}",
         _finding(run, rows),
-        "Bars: recall (of the images of a class, how many are found). Dots: precision (of the answers, how many are right). "
+        "Bars: recall (of the images of a class, how many are found). "
+        "Dots: precision (of the answers, how many are right). "
         + ("Weakest first." if len(rows) == len(shown) else f"The weakest {_MOST} of {len(rows)} classes.")
         + run.motion_note,
         figure,
         Table(
             ("class", "recall", "precision", "F1", "images"),
             tuple(
-                (run.label(r.name), percent(r.recall), percent(r.precision), percent(r.f1), count(r.support))
-                for r in rows
+                (run.label(row.name), percent(row.recall), percent(row.precision), percent(row.f1), count(row.support))
+                for row in rows
             ),
         ),
     )
@@ -67,4 +68,7 @@ def _finding(run: Run, rows: list[ClassRow]) -> str:
         names = listed(never if len(never) <= 8 else [*never[:8], f"{len(never) - 8} more"])
         return f"{several(len(never), 'class is', 'classes are')} never recognised: {names}."
     worst, best = rows[0], rows[-1]
-    return f"Recall runs from {percent(worst.recall)} ({run.label(worst.name)}) to {percent(best.recall)} ({run.label(best.name)})."
+    return (
+        f"Recall runs from {percent(worst.recall)} ({run.label(worst.name)}) "
+        f"to {percent(best.recall)} ({run.label(best.name)})."
+    )

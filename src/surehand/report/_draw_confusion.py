@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgb
 
 from surehand.report._run import Run
 from surehand.report._style import HALF_WIDTH, PALETTE, Drawing, Table, plot, style
-from surehand.report._words import count, percent
+from surehand.report._words import count, percent, set_name
 
 BATCH = "batch"
 _NUMBERS_UP_TO = 12  # classes: above that, numbers in the cells are too small to read, and stand in the table
@@ -52,7 +52,7 @@ def _draw(run: Run, model: str, name: str, classes: tuple[str, ...], counts: Flo
                     column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color=colour, fontsize=size
                 )
     images, right = int(counts.sum()), int(np.trace(counts))
-    where = f"one batch of {count(images)}" if name == BATCH else name
+    where = f"one batch of {count(images)}" if name == BATCH else set_name(name)
     return Drawing(
         "confusion",
         model,

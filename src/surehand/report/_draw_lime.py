@@ -1,7 +1,8 @@
-"""LIME step by step: superpixels, one perturbation, weights, coefficients, result (Ribeiro, Singh and Guestrin, KDD 2016)."""
+"""LIME (Ribeiro, Singh and Guestrin, KDD 2016) step by step, a figure for each."""
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
@@ -96,7 +97,8 @@ def _superpixels(model: str, lime: LimeSteps) -> Drawing:
         "1-superpixels",
         "1. Superpixels",
         f"Quickshift cuts the image into {several(len(lime.coefficients), 'superpixel')}.",
-        "A superpixel is a patch of similar pixels that is shown or covered as a whole. The numbered ones matter most in the end.",
+        "A superpixel is a patch of similar pixels that is shown or covered as a whole. "
+        "The numbered ones matter most in the end.",
         figure,
     )
 
@@ -132,7 +134,8 @@ def _weights(model: str, lime: LimeSteps) -> Drawing:
         "3. Weights",
         f"Weights run from {number(float(weights.min()))} to {number(float(weights.max()))}; "
         f"the {several(len(weights), 'perturbation')} count like {number(effective, 0)} equal ones.",
-        "One dot is one perturbation: the nearer to the whole image (cosine distance, exponential kernel), the more it counts.",
+        "One dot is one perturbation: the nearer to the whole image (cosine distance, exponential kernel), "
+        "the more it counts.",
         figure,
     )
 
@@ -145,7 +148,7 @@ def _coefficients(model: str, lime: LimeSteps) -> Drawing:
     figure, axes = plot(_SIDE, _SIDE)
     colours = [PALETTE["blue"] if values[i] >= 0 else PALETTE["orange"] for i in shown]
     axes.barh(range(len(shown)), values[shown], height=0.62, color=colours)
-    looks = {"ecolor": PALETTE["ink"], "elinewidth": 1.1, "capsize": 2.5, "linestyle": "none"}
+    looks: dict[str, Any] = {"ecolor": PALETTE["ink"], "elinewidth": 1.1, "capsize": 2.5, "linestyle": "none"}
     axes.errorbar(values[shown], range(len(shown)), xerr=spans, **looks)
     axes.axvline(0, color=PALETTE["muted"], linewidth=0.8)
     axes.set_yticks(range(len(shown)), [str(i) for i in shown], color=PALETTE["ink"])
@@ -182,7 +185,8 @@ def _result(model: str, lime: LimeSteps) -> Drawing:
         model,
         "5-result",
         "5. Result",
-        f"Superpixels {listed(map(str, lime.top))}, {percent(float(shown.mean()), 0)} of the image, speak most for {lime.target}.",
+        f"Superpixels {listed(map(str, lime.top))}, {percent(float(shown.mean()), 0)} of the image, "
+        f"speak most for {lime.target}.",
         "The superpixels with the largest coefficients; the rest is covered. Ask whether this is what should decide.",
         figure,
     )

@@ -48,8 +48,9 @@ def draw_epsilon_curves(run: Run) -> Drawing | None:
         "",
         "Accuracy against epsilon",
         " ".join(epsilon_summary(model, curve) for model, curve in curves.items()),
-        "Every pixel may change by at most ε grey levels, in the one direction that hurts most (FGSM). Solid: accuracy at exactly "
-        "this ε, with its 95 % interval. Dashed: share of images that no smaller ε of the curve fooled either.",
+        "Every pixel may change by at most ε grey levels, in the one direction that hurts most (FGSM). "
+        "Solid: accuracy at exactly this ε, with its 95 % interval. "
+        "Dashed: share of images that no smaller ε of the curve fooled either.",
         figure,
         Table(
             ("model and ε", "accuracy", "95 % interval", "never fooled up to ε"),
@@ -60,7 +61,7 @@ def draw_epsilon_curves(run: Run) -> Drawing | None:
 
 def draw_adversarial(run: Run, model: str) -> Drawing | None:
     """Rows of clean image, amplified noise and adversarial image, with both predictions."""
-    examples = [e for e in readable_examples(run, model)][:_ROWS]
+    examples = readable_examples(run, model)[:_ROWS]
     if not examples:
         return None
     with style():
@@ -149,7 +150,7 @@ def _label(axes: Axes, model: str, curves: dict[str, Record], colour: str) -> No
 
 def _rows(model: str, curve: Record) -> list[tuple[str, ...]]:
     lows, highs = curve.get("low") or [], curve.get("high") or []
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for index, epsilon in enumerate(curve["epsilons"]):
         span = (
             f"{percent(lows[index])} to {percent(highs[index])}"

@@ -46,7 +46,8 @@ def draw_training(run: Run) -> Drawing | None:
         "",
         "Training",
         _finding(run, by_model),
-        "Losses should fall together; a validation loss that turns upwards while the training loss falls is memory, not learning.",
+        "Losses should fall together; a validation loss that turns upwards while the training loss falls is memory, "
+        "not learning.",
         figure,
         Table(
             (

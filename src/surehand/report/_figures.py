@@ -13,7 +13,7 @@ from surehand.report._draw_robustness import draw_adversarial, draw_epsilon_curv
 from surehand.report._draw_training import draw_training
 from surehand.report._run import Run
 from surehand.report._style import Drawing, style
-from surehand.report._svg import described, to_png, to_svg
+from surehand.report._svg import described, lay_out, to_png, to_svg
 
 
 def draw_figures(run: Run) -> tuple[Drawing, ...]:
@@ -40,9 +40,7 @@ def render(drawings: tuple[Drawing, ...], folder: Path) -> tuple[dict[str, str],
         # A class may be named in a script that the bundled font lacks; in the SVG, text stays text.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         for drawing in drawings:
-            # Laid out once: saving would do it again for each file.
-            drawing.figure.draw_without_rendering()
-            drawing.figure.set_layout_engine("none")
+            lay_out(drawing.figure)
             text = to_svg(drawing.figure)
             texts[drawing.name] = text
             files += [

@@ -1,4 +1,4 @@
-"""The page: one HTML file that opens offline, asks for nothing, and holds every number of `run.json` in words and tables."""
+"""The page: one HTML file that opens offline, asks for nothing, and shows every number of a run in words and tables."""
 
 import base64
 from collections.abc import Callable, Mapping

@@ -21,7 +21,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class in `tables/classes-MODEL-SET.csv`; precision, recall and f1 lie in [0, 1], or are nan where undefined."""
+    """One class in `tables/classes-MODEL-SET.csv`; shares lie in [0, 1], or are nan where undefined."""
 
     name: str
     precision: float
@@ -112,7 +112,9 @@ class Run:
     def per_class(self, model: str, name: str) -> tuple[ClassRow, ...]:
         """Precision, recall and F1 of each class, empty where the run has no such table."""
         return tuple(
-            ClassRow(row["class"], *(_number(row[key]) for key in ("precision", "recall", "f1")), int(row["support"]))
+            ClassRow(
+                row["class"], _number(row["precision"]), _number(row["recall"]), _number(row["f1"]), int(row["support"])
+            )
             for row in self._records(f"classes-{model}-{name}.csv")
         )
 
@@ -121,8 +123,10 @@ class Run:
         bins: dict[str, list[ReliabilityBin]] = {}
         for row in self._records(f"reliability-{model}-{name}.csv"):
             if int(row["count"]):
-                values = (_number(row[key]) for key in ("low", "high", "confidence", "accuracy"))
-                bins.setdefault(row.get("when", "after"), []).append(ReliabilityBin(*values, int(row["count"])))
+                low, high = _number(row["low"]), _number(row["high"])
+                confidence, accuracy = _number(row["confidence"]), _number(row["accuracy"])
+                found = ReliabilityBin(low, high, confidence, accuracy, int(row["count"]))
+                bins.setdefault(row.get("when", "after"), []).append(found)
         return {when: tuple(rows) for when, rows in bins.items()}
 
     def arrays(self, relative: str | None) -> dict[str, np.ndarray] | None:

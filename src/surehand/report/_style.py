@@ -3,15 +3,16 @@
 import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-# The colours of the files. In the page each becomes the CSS variable of its name, so that dark mode has its own; that is
-# why no two may be alike. Blue, orange, green and purple are apart for every common kind of colour blindness, and each
-# has at least 4.5:1 contrast on white.
+# The colours of the files. In the page each becomes the CSS variable of its name, so that dark mode has its own: that
+# is why no two may be alike. Blue, orange, green and purple are apart for every common kind of colour blindness, and
+# each has at least 4.5:1 contrast on white.
 PALETTE = {
     "ink": "#1b2026",
     "muted": "#59636e",
@@ -26,7 +27,8 @@ SERIES = ("blue", "orange", "green", "purple")
 # Markers and dashes repeat what colour says.
 MARKERS = ("o", "s", "^", "D")
 
-RC = {
+# matplotlib types the keys one by one; these are checked where they are used.
+RC: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": PALETTE["muted"],
     "axes.facecolor": "none",
@@ -80,8 +82,8 @@ class Table:
 class Drawing:
     """A finished figure.
 
-    `kind`, `model` and `detail` (often an evaluated set) say which one it is; `title` is its heading, `finding` what the
-    numbers of this run say, `reading` how to read the chart, `table` the numbers themselves.
+    `kind`, `model` and `detail` (often an evaluated set) say which one it is; `title` is its heading, `finding` what
+    the numbers of this run say, `reading` how to read the chart, `table` the numbers themselves.
     """
 
     kind: str

@@ -4,6 +4,8 @@ import re
 from html import escape
 from io import BytesIO
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from surehand.report._style import PALETTE
@@ -12,17 +14,26 @@ from surehand.report._style import PALETTE
 _NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 
 
+def lay_out(figure: Figure) -> None:
+    """Fix where everything stands, once for all files of the figure."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
 def to_svg(figure: Figure) -> str:
     """The figure as an SVG file: text stays text, the ground is transparent, the bytes depend on the figure alone."""
     stream = BytesIO()
-    figure.savefig(stream, format="svg", metadata=_NO_METADATA)
+    # Not savefig, which draws everything twice.
+    FigureCanvasSVG(figure).print_svg(stream, metadata=_NO_METADATA)
     return stream.getvalue().decode("utf-8")
 
 
 def to_png(figure: Figure) -> bytes:
     """The figure as a PNG file on a white ground, 150 dots an inch."""
     stream = BytesIO()
-    figure.savefig(stream, format="png", dpi=150, facecolor="white", metadata={"Software": None})
+    figure.set_dpi(150)
+    figure.set_facecolor("white")
+    FigureCanvasAgg(figure).print_png(stream, metadata={"Software": None})
     return stream.getvalue()
 
 
@@ -42,7 +53,8 @@ def inline(svg: str, name: str, title: str, description: str) -> str:
         description: what it shows, in a sentence.
 
     Returns:
-        An element of `role="img"` whose colours are the CSS variables of the palette and whose text has the page's font.
+        An element of `role="img"` whose colours are the CSS variables of the palette and whose text has the
+        font of the page.
     """
     opening, body = svg[svg.index("<svg") :].split(">", 1)
     box = re.search(r'viewBox="[^"]*"', opening)

@@ -6,6 +6,7 @@ break, and what was not looked at.
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 from surehand.report._run import Record
@@ -14,8 +15,8 @@ from surehand.report._words import MOTION_LETTERS, grey_levels, interval, listed
 LEVELS = ("trust", "caution", "do not trust")
 TRUST, CAUTION, DO_NOT_TRUST = LEVELS
 
-# A model that keeps nine tenths of its accuracy elsewhere behaves as promised, within what a user would notice; one that
-# loses three tenths or more does not do the job the number promised.
+# A model that keeps nine tenths of its accuracy elsewhere behaves as promised, within what a user would notice; one
+# that loses three tenths or more does not do the job the number promised.
 KEEPS_ENOUGH = 0.9
 KEEPS_TOO_LITTLE = 0.7
 # One held-back image in twenty with a near twin in training moves an accuracy by up to five points: more than the
@@ -23,7 +24,7 @@ KEEPS_TOO_LITTLE = 0.7
 LEAK = 0.05
 # Nearest neighbour on thumbnails recognises pictures, not classes. What it gains from a random split is leak.
 NEAREST_NEIGHBOUR_GAIN = 0.2
-# A change of two grey levels is the size of camera noise and JPEG rounding; eight is the usual budget of the literature.
+# Two grey levels are the size of camera noise and JPEG rounding; eight are the usual budget of the literature.
 EPSILON_OF_NOISE = 2 / 255
 EPSILON_USUAL = 8 / 255
 # A stated 90 % that means 80 % changes decisions.
@@ -51,8 +52,8 @@ def verdict(run: Record) -> dict[str, Any]:
         run: what `run.json` holds (schema 1); parts that were not measured may be missing.
 
     Returns:
-        `level` (one of LEVELS: the worst of the reasons), `sentence` (the weightiest reason; it does not repeat the level),
-        and `reasons`: dictionaries with `check`, `level`,
+        `level` (one of LEVELS: the worst of the reasons), `sentence` (the weightiest reason; it does not repeat the
+        level), and `reasons`: dictionaries with `check`, `level`,
         `text` and `model` ("" where the finding is about the data), worst first.
     """
     models = run.get("models") or {}
@@ -80,7 +81,10 @@ def _of_data(data: Record) -> Iterator[Reason]:
     leak = data.get("leak_rate")
     if leak is not None:
         if leak > LEAK:
-            text = f"{percent(leak)} of randomly held-back images have a near twin in training: accuracy on a random split measures memory."
+            text = (
+                f"{percent(leak)} of randomly held-back images have a near twin in training: "
+                "accuracy on a random split measures memory."
+            )
             yield Reason("leak", CAUTION, text)
         else:
             yield Reason(
@@ -88,14 +92,17 @@ def _of_data(data: Record) -> Iterator[Reason]:
             )
     leak = data.get("leak_rate_grouped")
     if leak is not None and leak > LEAK:
-        text = f"{percent(leak)} of the images held back in whole groups still have a near twin in training, so even the grouped accuracy is too high."
+        text = (
+            f"{percent(leak)} of the images held back in whole groups still have a near twin in training, "
+            "so even the grouped accuracy is too high."
+        )
         yield Reason("leak-grouped", DO_NOT_TRUST, text)
     neighbour = data.get("nearest_neighbour") or {}
     random, grouped = neighbour.get("random"), neighbour.get("grouped")
     if random is not None and grouped is not None and random - grouped > NEAREST_NEIGHBOUR_GAIN:
         text = (
-            f"Copying the label of the most similar training thumbnail already reaches {percent(random)} on the random split, "
-            f"but {percent(grouped)} when whole groups are held back."
+            f"Copying the label of the most similar training thumbnail already reaches {percent(random)} "
+            f"on the random split, but {percent(grouped)} when whole groups are held back."
         )
         yield Reason("nearest-neighbour", CAUTION, text)
     quarantined, images = data.get("quarantined") or 0, data.get("images") or 0
@@ -147,7 +154,10 @@ def _of_sets(name: str, random: Any, grouped: Any, external: Record, classes: in
         if not _known(measured):
             continue
         if classes and measured["low"] <= 1 / classes:
-            text = f"On {where}, {name} cannot be told from guessing ({percent(measured['value'])}; chance is {percent(1 / classes)})."
+            text = (
+                f"On {where}, {name} cannot be told from guessing "
+                f"({percent(measured['value'])}; chance is {percent(1 / classes)})."
+            )
             yield Reason("chance", DO_NOT_TRUST, text, name)
         if measured["high"] - measured["low"] > INTERVAL_WIDTH:
             text = (
@@ -161,11 +171,17 @@ def _of_attack(name: str, curve: Record) -> Iterator[Reason]:
     epsilon = epsilon_of_half(curve["epsilons"], curve["robust"])
     if epsilon is None:
         largest = grey_levels(max(curve["epsilons"]))
-        text = f"One gradient step (FGSM) of up to {largest} does not halve the accuracy of {name}; stronger attacks were not tried."
+        text = (
+            f"One gradient step (FGSM) of up to {largest} does not halve the accuracy of {name}; "
+            "stronger attacks were not tried."
+        )
         yield Reason("adversarial", TRUST, text, name)
         return
     small = " That is the size of camera noise." if epsilon <= EPSILON_OF_NOISE else ""
-    text = f"One gradient step (FGSM) of {grey_levels(epsilon)} halves the accuracy of {name}: anyone who wants to fool it can.{small}"
+    text = (
+        f"One gradient step (FGSM) of {grey_levels(epsilon)} halves the accuracy of {name}: "
+        f"anyone who wants to fool it can.{small}"
+    )
     yield Reason("adversarial", CAUTION if epsilon < EPSILON_USUAL else TRUST, text, name)
 
 
@@ -184,7 +200,7 @@ def epsilon_of_half(epsilons: list[float], accuracy: list[float]) -> float | Non
     """
     half = accuracy[0] / 2 if accuracy else 0.0
     points = list(zip(epsilons, accuracy, strict=True))
-    for (left, before), (right, after) in zip(points, points[1:], strict=False):
+    for (left, before), (right, after) in pairwise(points):
         if after <= half < before:
             return left + (right - left) * (before - half) / (before - after)
     return None

@@ -11,6 +11,7 @@ NOT_MEASURED = "not measured"
 MOTION_LETTERS = ("J", "Z")
 MOTION_MARK = "†"
 MOTION_NOTE = "still frame only: the real letter is a motion"
+_SET_NAMES = {"grouped": "held-back groups", "random": "a random split"}
 CONTROL_CLASSES = ("del", "nothing", "space")
 
 
@@ -23,6 +24,15 @@ def manual_alphabet(classes: Iterable[str]) -> bool:
     False
     """
     return {name.lower() for name in classes} == {*ascii_uppercase.lower(), *CONTROL_CLASSES}
+
+
+def set_name(name: str) -> str:
+    """An evaluated set in a sentence: the run's own splits in words, external sets by their names.
+
+    >>> set_name("grouped"), set_name("world")
+    ('held-back groups', '“world”')
+    """
+    return _SET_NAMES.get(name, f"“{name}”")
 
 
 def percent(value: float | None, digits: int = 1) -> str:

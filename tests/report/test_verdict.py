@@ -1,0 +1,126 @@
+"""What the verdict says to what was measured; `run.json` in, words out."""
+
+import copy
+
+import pytest
+
+from surehand.report import LEVELS, verdict
+
+
+def found(record, check):
+    return [reason for reason in verdict(record)["reasons"] if reason["check"] == check]
+
+
+def proportion_of(value, width=0.02, n=1000):
+    return {"value": value, "low": max(0.0, value - width / 2), "high": min(1.0, value + width / 2), "n": n}
+
+
+@pytest.fixture
+def good(record):
+    """A run against which nothing speaks."""
+    record["data"].update(quarantined=0, leak_rate=0.01, nearest_neighbour={"random": 0.5, "grouped": 0.45})
+    del record["models"]["darknet53"]
+    model = record["models"]["cnn"]
+    model["accuracy"] = {
+        "random": proportion_of(0.95),
+        "grouped": proportion_of(0.94),
+        "external": {"world": proportion_of(0.93)},
+    }
+    model["fgsm"].update(robust=[0.94] * 6, accuracy=[0.94] * 6)
+    return record
+
+
+def test_a_run_against_which_nothing_speaks_is_trusted_without_being_certified(good):
+    judgement = verdict(good)
+    assert judgement["level"] == "trust"
+    assert {reason["level"] for reason in judgement["reasons"]} == {"trust"}
+    assert "certif" not in str(judgement)
+
+
+def test_the_level_is_the_worst_of_the_reasons_and_the_worst_comes_first(record):
+    judgement = verdict(record)
+    ranks = [LEVELS.index(reason["level"]) for reason in judgement["reasons"]]
+    assert judgement["level"] == LEVELS[max(ranks)]
+    assert ranks == sorted(ranks, reverse=True)
+    assert judgement["sentence"] == judgement["reasons"][0]["text"]
+
+
+def test_a_collapse_on_an_external_set_is_not_to_be_trusted_and_names_both_accuracies(good):
+    good["models"]["cnn"]["accuracy"]["external"]["world"] = proportion_of(0.105)
+    assert verdict(good)["level"] == "do not trust"
+    assert "94.0 %" in verdict(good)["sentence"]
+    assert "10.5 % of “world”" in verdict(good)["sentence"]
+
+
+@pytest.mark.parametrize(("external", "level"), [(0.85, "trust"), (0.80, "caution"), (0.62, "do not trust")])
+def test_what_is_kept_elsewhere_decides_the_level(good, external, level):
+    good["models"]["cnn"]["accuracy"]["external"]["world"] = proportion_of(external)
+    [reason] = found(good, "external")
+    assert reason["level"] == level
+
+
+def test_a_small_set_does_not_condemn_by_chance_but_is_named_as_small(good):
+    good["models"]["cnn"]["accuracy"]["external"]["world"] = proportion_of(0.6, width=0.5, n=12)
+    assert found(good, "external")[0]["level"] == "caution"
+    [reason] = found(good, "small-test-set")
+    assert "12 images" in reason["text"]
+
+
+def test_without_an_external_set_the_verdict_says_what_is_not_known(good, alphabet_record):
+    good["external"] = {}
+    [reason] = found(good, "no-external-set")
+    assert "nothing here says how it does on images from elsewhere" in reason["text"]
+    alphabet_record["external"] = {}
+    assert "on other people's hands" in found(alphabet_record, "no-external-set")[0]["text"]
+    assert verdict(good)["level"] == "caution"
+
+
+def test_leaks_are_told_by_the_random_split_and_condemn_in_the_grouped_one(good):
+    good["data"]["leak_rate"] = 0.85
+    assert [reason["level"] for reason in found(good, "leak")] == ["caution"]
+    good["data"]["leak_rate_grouped"] = 0.2
+    assert [reason["level"] for reason in found(good, "leak-grouped")] == ["do not trust"]
+
+
+def test_a_nearest_neighbour_that_does_as_well_is_named(good):
+    good["data"]["nearest_neighbour"] = {"random": 0.935, "grouped": 0.437}
+    [reason] = found(good, "nearest-neighbour")
+    assert "93.5 %" in reason["text"]
+    assert "43.7 %" in reason["text"]
+
+
+def test_the_epsilon_that_halves_the_accuracy_is_read_between_the_measured_ones(good):
+    good["models"]["cnn"]["fgsm"].update(epsilons=[0, 4 / 255], robust=[0.8, 0.0], accuracy=[0.8, 0.0])
+    [reason] = found(good, "adversarial")
+    assert "of 2/255 halves" in reason["text"]
+    assert reason["level"] == "caution"
+
+
+def test_guessing_is_called_guessing(good):
+    good["models"]["cnn"]["accuracy"]["grouped"] = proportion_of(0.25, width=0.05)
+    assert found(good, "chance")[0]["level"] == "do not trust"
+
+
+def test_poor_calibration_quarantine_and_silent_classes_are_reasons(good):
+    good["models"]["cnn"]["calibration"]["ece"] = 0.2
+    good["models"]["cnn"]["never_recognised"] = {"world": ["circle"], "phone": []}
+    good["data"].update(images=100, quarantined=5)
+    levels = {reason["check"]: reason["level"] for reason in verdict(good)["reasons"]}
+    assert levels["calibration"] == levels["class-never-recognised"] == levels["quarantine"] == "caution"
+
+
+def test_letters_that_move_are_marked_in_the_verdict(alphabet_record):
+    alphabet_record["models"]["cnn"]["never_recognised"] = {"world": ["J", "K"]}
+    assert "J (still frame only) and K" in found(alphabet_record, "class-never-recognised")[0]["text"]
+
+
+def test_an_interrupted_run_without_models_has_a_verdict():
+    judgement = verdict({"schema": 1, "status": "interrupted", "data": {}, "models": {}})
+    assert judgement["level"] == "caution"
+    assert [reason["check"] for reason in judgement["reasons"]] == ["unfinished", "no-model", "no-external-set"]
+
+
+def test_the_verdict_is_pure(record):
+    before = copy.deepcopy(record)
+    assert verdict(record) == verdict(record)
+    assert record == before
