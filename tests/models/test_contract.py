@@ -38,11 +38,10 @@ def model(name):
     random = torch.Generator().manual_seed(0)
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = 0.5
+            module.momentum = 1.0
             torch.nn.init.uniform_(module.weight, 0.2, 0.5, generator=random)
-    with torch.no_grad(), sample_keys(model, torch.arange(16)):
-        for _ in range(3):
-            model(images(16))
+    with torch.no_grad(), sample_keys(model, torch.arange(8)):
+        model(images(8))
     return model.eval()
 
 
@@ -90,15 +89,11 @@ def test_saving_and_loading_keep_every_bit(model, name, tmp_path):
     assert (again.architecture, again.classes, again.size) == (name, NAMES, SIZE)
     assert (again.temperature, again.metadata) == (1.5, {"licence": "none stated"})
     assert not any(module.training for module in again.model.modules())
-    assert again.model.state_dict().keys() == model.state_dict().keys()
-    assert all(torch.equal(tensor, again.model.state_dict()[key]) for key, tensor in model.state_dict().items())
+    expected, found = model.state_dict(), again.model.state_dict()
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[key], found[key]) for key in expected)
+    assert all(parameter.requires_grad and parameter.is_leaf for parameter in again.model.parameters())
     assert torch.equal(again.probabilities(images(4)), classifier.probabilities(images(4)))
-
-
-def test_a_loaded_model_can_be_trained_on(model, name, tmp_path):
-    save(Classifier(model, name, NAMES, SIZE), tmp_path / "model.safetensors")
-    parameters = list(load(tmp_path / "model.safetensors").model.parameters())
-    assert all(parameter.requires_grad and parameter.is_leaf for parameter in parameters)
 
 
 def test_onnx_file_gives_the_same_logits_for_any_batch(model, name, tmp_path, capfd, recwarn):

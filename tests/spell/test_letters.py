@@ -51,6 +51,12 @@ def test_doubling_needs_the_smoothed_probability_to_fall_below_down():
     assert read_frames(weaker, CLASSES, raw).text == "LL"
 
 
+def test_nothing_on_top_releases_a_letter_that_is_still_above_down():
+    raw = Rule(smoothing=1.0, up=0.35, down=0.2, dwell=2)
+    lowered = 0.65 * frames(("nothing", 2)) + 0.35 * frames(("L", 2))
+    assert read_frames(np.concatenate([frames(("L", 5)), lowered, frames(("L", 5))]), CLASSES, raw).text == "LL"
+
+
 def test_smoothing_is_an_exponential_average_from_the_first_frame_on():
     random = np.random.default_rng(0)
     rows, spelling, expected = random.dirichlet(np.ones(29), 6), Spelling(), None
