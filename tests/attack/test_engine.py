@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from surehand.attack import FGSM, Loss, Query, Threat, _method, run, sweep
+from surehand.attack import FGSM, Goal, Loss, Query, Threat, _method, run, sweep
+from surehand.attack._ask import ask
 from surehand.attack._samples import checked
 from surehand.errors import UsageError
 from surehand.randomness import uniforms
@@ -140,6 +141,18 @@ def test_the_documented_pgd_beats_fgsm_and_leaves_at_its_first_success(cnn, imag
     assert seen.backward == result.backward_passes.sum()
     assert result.forward_passes[8:][result.success[8:]].min() < 9
     assert set(result.forward_passes[8:][~result.success[8:]]) <= {9}
+
+
+def test_rows_of_one_batch_may_ask_for_gradients_or_not(cnn, images, labels):
+    cnn.eval()
+    asking = torch.arange(64) % 3 == 0
+    mixed = ask(cnn, images, Goal(labels), "margin", asking)
+    with_all = ask(cnn, images, Goal(labels), "margin", torch.ones(64, dtype=torch.bool))
+    assert torch.allclose(mixed.logits, with_all.logits, atol=1e-4)
+    assert torch.allclose(mixed.objective, with_all.objective, atol=1e-4)
+    assert torch.equal(mixed.reached, with_all.reached)
+    assert torch.allclose(mixed.gradient[asking], with_all.gradient[asking], atol=1e-4)
+    assert not mixed.gradient[~asking].any()
 
 
 def test_the_batch_is_refilled_when_samples_leave(cnn, images, labels, pgd):

@@ -4,8 +4,6 @@
 images again as the PNG files that they become.
 """
 
-from collections.abc import Callable
-
 from ._eight_bit import EightBit, eight_bit, quantise, save_png
 from ._engine import run
 from ._epsilon import DEFAULT_EPSILONS, grey_levels, parse_epsilon
@@ -15,9 +13,8 @@ from ._margin import margin
 from ._method import Answer, Method, Query, Rows, State
 from ._result import AttackResult, RobustnessCurve
 from ._sweep import sweep
+from ._table import ATTACKS
 from ._threat import Norm, Threat
-
-ATTACKS: dict[str, Callable[[], Method]] = {"fgsm": FGSM}
 
 __all__ = [
     "ATTACKS",
