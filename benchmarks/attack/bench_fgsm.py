@@ -2,8 +2,8 @@
 
     python benchmarks/attack/bench_fgsm.py [--images 512]
 
-The libraries take turns on every 64 images, and the ratio is the median over these turns, so that what else the machine
-does weighs on all alike. Passes are counted on the model by hooks, not by the libraries. The accuracies must be equal at
+The libraries take turns on every 64 images, and the ratio is the median over these turns, so that whatever else runs
+weighs on all alike. Passes are counted on the model by hooks, not by the libraries. The accuracies must be equal at
 every budget. About a minute on 2 cores.
 """
 
