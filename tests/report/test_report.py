@@ -137,6 +137,8 @@ def test_every_picture_has_words_and_every_link_a_target(report):
     assert all(drawing.get("aria-labelledby") for drawing in page.of("svg"))
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
+    regions = [a["aria-label"] for _, a in page.elements if a.get("role") == "region"]
+    assert len(regions) == len(set(regions))
     references = [link["href"][1:] for link in page.of("a")]
     references += [name for _, a in page.elements for name in a.get("aria-labelledby", "").split()]
     assert set(references) <= set(ids)

@@ -50,7 +50,7 @@ def draw_reliability(run: Run, model: str, name: str) -> Drawing | None:
         "reliability",
         model,
         name,
-        f"{model} on {set_name(name)}",
+        f"Calibration of {model} on {set_name(name)}",
         _finding(run, model, name),
         "On the dotted line, a stated 80 % is right 80 times in 100. Below it the model is too sure of itself, "
         "above it too modest.",

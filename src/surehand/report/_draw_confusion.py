@@ -36,7 +36,7 @@ def _draw(run: Run, model: str, name: str, classes: tuple[str, ...], counts: Flo
         axes.imshow(pixels, interpolation="none", aspect="equal")
         every = -(-k // _LABELS_UP_TO)
         size = min(9.0, 215 / k * every)
-        axes.set_xticks(range(0, k, every), classes[::every], fontsize=size)
+        axes.set_xticks(range(0, k, every), classes[::every], fontsize=0.88 * size)
         for label in axes.get_xticklabels():
             label.set_rotation(0 if len(label.get_text()) <= 2 else 90)
         axes.set_yticks(range(0, k, every), classes[::every], fontsize=size)
@@ -57,7 +57,7 @@ def _draw(run: Run, model: str, name: str, classes: tuple[str, ...], counts: Flo
         "confusion",
         model,
         name,
-        f"{model} on {where}",
+        f"Confusion of {model} on {where}",
         f"{count(right)} of {count(images)} images are on the diagonal ({percent(right / images)})."
         + _worst(classes, counts),
         "Rows are the truth, columns the answer; the stronger the colour, the larger the share of the row."
