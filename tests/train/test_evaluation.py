@@ -1,5 +1,7 @@
 """Scores against scikit-learn and against values worked out by hand."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,15 @@ from torch import nn
 
 from surehand.errors import DataError
 from surehand.randomness import generator
-from surehand.train import Evaluation, evaluate, expected_calibration_error, fit_temperature, predict, reliability
+from surehand.train import (
+    Confusion,
+    Evaluation,
+    evaluate,
+    expected_calibration_error,
+    fit_temperature,
+    predict,
+    reliability,
+)
 
 
 def random_evaluation(n=300, k=5, seed=0) -> Evaluation:
@@ -24,7 +34,7 @@ def test_confusion_and_scores_equal_scikit_learn():
     found = random_evaluation()
     assert np.array_equal(found.confusion, sklearn_confusion(found.labels, found.predictions))
     expected = precision_recall_fscore_support(found.labels, found.predictions)
-    ours = np.array([row[1:] for row in found.class_scores]).T
+    ours = np.array([astuple(score)[1:] for score in found.class_scores]).T
     assert np.allclose(ours, expected)
 
 
@@ -32,7 +42,7 @@ def test_most_confused_lists_mistakes_by_count():
     labels = np.array([0, 0, 0, 0, 1, 1, 2, 2])
     predictions = np.array([1, 1, 1, 0, 1, 0, 2, 2])
     found = Evaluation(np.eye(3, dtype=np.float32)[predictions], labels, ("",) * 8, ("a", "b", "c"))
-    assert found.most_confused() == (("a", "b", 3, 0.75), ("b", "a", 1, 0.5))
+    assert found.most_confused() == (Confusion("a", "b", 3, 0.75), Confusion("b", "a", 1, 0.5))
 
 
 def test_accuracy_without_some_classes_leaves_their_images_out():

@@ -70,8 +70,7 @@ def audit(
             publish("running")
         if record["speech"] is None and set("HELO") <= set(dataset.manifest.classes):
             record["speech"] = speech_stage(folder, classifier, dataset.samples("grouped"), tell)
-        record["verdict"] = report.verdict(record)
-        record["artifacts"] = _artifacts(folder)
+        record["verdict"] = report.verdict({**record, "status": "complete"})
         publish("complete")
         tell.say("Report    figures and page")
         report.write_report(path)

@@ -111,7 +111,7 @@ def evaluate_stage(
             "files": files,
             "accuracy": _by_set({set_name: asdict(e.accuracy) for set_name, e in found.items()}),
             "accuracy_without_motion_letters": _without_motion_letters(found),
-            "confused": [c._asdict() for c in grouped.most_confused()],
+            "confused": [asdict(c) for c in grouped.most_confused()],
             "calibration": {
                 "ece": grouped.ece,
                 "ece_before": uncalibrated.ece,
@@ -291,4 +291,3 @@ def _write_metrics(folder: RunFolder, lines: list[str], history: list[dict[str, 
 
 def _identity(samples: Samples) -> list[Any]:
     return [samples.ids.tolist(), samples.labels.tolist()]
-

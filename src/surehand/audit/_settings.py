@@ -10,7 +10,7 @@ from typing import Any
 from surehand.data import Augmentation
 from surehand.errors import ConfigurationError, UsageError
 from surehand.models import MODELS
-from surehand.train import Settings, recipe
+from surehand.train import Settings, augmentation_from, recipe
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,7 @@ class AuditSettings:
             if "augmentation" in values.get("training", {}):
                 augmentation = values["training"]["augmentation"]
                 _refuse_unknown(path, "training.augmentation.", augmentation, Augmentation)
-                values["training"]["augmentation"] = Augmentation(
-                    **{name: tuple(v) if isinstance(v, list) else v for name, v in augmentation.items()}
-                )
+                values["training"]["augmentation"] = augmentation_from(augmentation)
             return replace(cls(), **{**values, "models": tuple(values.get("models", cls().models))})
         except (TypeError, UsageError) as error:
             raise ConfigurationError(f"{path}: {error}") from error

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from ._folder import RunFolder
 def write_evaluation(folder: RunFolder, model: str, name: str, evaluation: Evaluation) -> list[str]:
     """Confusion, per-class scores, reliability before and after temperature, and every prediction; their names."""
     raw = Evaluation(evaluation.logits, evaluation.labels, evaluation.paths, evaluation.classes)
-    bins = [(when, b) for when, e in (("before", raw), ("after", evaluation)) for b in e.reliability()]
+    bins = [(when, *astuple(b)) for when, e in (("before", raw), ("after", evaluation)) for b in e.reliability()]
     confidence = evaluation.probabilities.max(1)
     predictions = (
         (path, evaluation.classes[truth], evaluation.classes[said], f"{sure:.6f}")
@@ -32,13 +33,13 @@ def write_evaluation(folder: RunFolder, model: str, name: str, evaluation: Evalu
             folder,
             f"classes-{model}-{name}",
             ("class", "precision", "recall", "f1", "support"),
-            evaluation.class_scores,
+            map(astuple, evaluation.class_scores),
         ),
         _write(
             folder,
             f"reliability-{model}-{name}",
             ("when", "low", "high", "confidence", "accuracy", "count"),
-            ((when, *b) for when, b in bins),
+            bins,
         ),
         _write(folder, f"predictions-{model}-{name}", ("path", "truth", "prediction", "probability"), predictions),
     ]

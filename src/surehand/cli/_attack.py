@@ -60,9 +60,11 @@ def attack(
 def _curve(console: Console, classifier, samples, method: str, goal: int | None, seed: int) -> Outcome:  # type: ignore[no-untyped-def]
     from surehand.attack import ATTACKS, sweep
 
+    images, labels = _tensors(samples)
     curve = sweep(
         classifier.model,
-        *_tensors(samples),
+        images,
+        labels,
         ATTACKS[method](),
         targets=_targets(samples, goal),
         seed=seed,

@@ -22,10 +22,12 @@ def evaluate(console: Console, model: ModelArgument, data: DataArgument, cache: 
     result = {
         "accuracy": asdict(found.accuracy),
         "ece": found.ece,
-        "classes": [{k: None if v != v else v for k, v in c._asdict().items()} for c in found.class_scores],
-        "confused": [c._asdict() for c in found.most_confused()],
+        "classes": [{k: None if v != v else v for k, v in asdict(c).items()} for c in found.class_scores],
+        "confused": [asdict(c) for c in found.most_confused()],
         "quarantined": [{"path": q.path, "reason": q.reason} for q in dataset.manifest.quarantined],
     }
     lines = [f"accuracy  {found.accuracy}", f"calibration error  {100 * found.ece:.1f} %"]
     lines += [f"  {c.truth} read as {c.prediction}: {c.count} ({100 * c.share:.0f} %)" for c in found.most_confused(5)]
-    return Outcome(result, "\n".join(lines), dataset.warnings)
+    missing = sorted(set(classifier.classes) - {found.classes[i] for i in found.labels})
+    warnings = (f"{data} has no images of {', '.join(missing)}.",) if missing else ()
+    return Outcome(result, "\n".join(lines), warnings)

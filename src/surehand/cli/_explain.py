@@ -1,7 +1,7 @@
 """`surehand explain`: why a model reads an image as it does."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -45,7 +45,9 @@ def explain(
             raise UsageError(f"There is no class {name!r}; the model has {', '.join(classifier.classes)}.")
         return classifier.classes.index(name)
 
-    options = {"recipe": recipe} | ({"perturbations": perturbations} if perturbations is not None else {})
+    options: dict[str, Any] = {"recipe": recipe} | (
+        {"perturbations": perturbations} if perturbations is not None else {}
+    )
     (found,) = explain_(
         classifier.model,
         to_images(read_image(image, size)[None]),

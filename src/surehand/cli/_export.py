@@ -21,7 +21,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="The file. (default: beside the model)", show_default=False)] = None,
 ) -> Outcome:
     """Write MODEL as ONNX or as Darknet weights."""
-    from surehand.models import export_onnx, load, write_darknet_weights
+    from surehand.models import Darknet53, export_onnx, load, write_darknet_weights
 
     if onnx == darknet:
         raise UsageError("Say which format: --onnx or --darknet.")
@@ -29,7 +29,7 @@ def export(
     path = out or model.with_suffix(".onnx" if onnx else ".weights")
     if onnx:
         export_onnx(classifier, path)
-    elif classifier.architecture == "darknet53":
+    elif isinstance(classifier.model, Darknet53):
         write_darknet_weights(classifier.model, path)
     else:
         raise UsageError(f"Only a darknet53 can be written as Darknet weights; {model} is a {classifier.architecture}.")

@@ -18,7 +18,7 @@ from ._order import batches, dropout_keys, shard
 from ._probe import Choice, probe
 from ._result import Epoch, TrainResult
 from ._schedule import SCHEDULES, Moment
-from ._settings import RECIPES, Settings, recipe
+from ._settings import RECIPES, Settings, augmentation_from, recipe
 
 __all__ = [
     "RECIPES",
@@ -34,6 +34,7 @@ __all__ = [
     "Step",
     "Stopping",
     "TrainResult",
+    "augmentation_from",
     "batches",
     "confusion_matrix",
     "dropout_keys",

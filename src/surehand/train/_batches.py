@@ -1,7 +1,7 @@
 """Batches for the model, made one step ahead in a thread of their own."""
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +46,7 @@ def augmented(
         return Batch(images, torch.from_numpy(samples.labels[positions]), keys)
 
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as thread:
-        following = None
+        following: Future[Batch] | None = None
         for positions in plan:
             ready, following = following, thread.submit(make, np.asarray(positions))
             if ready is not None:

@@ -106,19 +106,22 @@ def _environment(rank: int, devices: int, port: int) -> dict[str, str]:
 def _hand_over(samples: Samples, path: Path) -> None:
     """Write what another process needs to make the same samples; pixels on disk already are not written again."""
     pixels = samples.pixels
-    if not (isinstance(pixels, np.memmap) and pixels.filename and pixels.offset == _npy_offset(pixels)):
-        np.save(path.with_suffix(".npy"), pixels)
+    source = _whole_npy(pixels)
+    if source is None:
         source = path.with_suffix(".npy")
-    else:
-        source = Path(str(pixels.filename))
+        np.save(source, pixels)
     np.savez(path.with_suffix(".npz"), rows=samples.rows, labels=samples.labels, ids=samples.ids)
     names = {"pixels": str(source), "paths": samples.paths, "classes": samples.classes}
     path.with_suffix(".json").write_text(json.dumps(names))
 
 
-def _npy_offset(pixels: np.memmap) -> int:
-    """Where the data of a whole .npy file begins: a memory map that starts elsewhere is only a part of it."""
-    return int(np.load(pixels.filename, mmap_mode="r").offset) if str(pixels.filename).endswith(".npy") else -1
+def _whole_npy(pixels: np.ndarray) -> Path | None:
+    """The .npy file that an array is the memory map of, or None where it is something else or only a part."""
+    if not isinstance(pixels, np.memmap) or not str(pixels.filename).endswith(".npy"):
+        return None
+    whole = np.load(str(pixels.filename), mmap_mode="r")
+    same = (whole.offset, whole.shape) == (pixels.offset, pixels.shape)
+    return Path(str(pixels.filename)) if same else None
 
 
 def _take_over(path: Path) -> Samples:

@@ -1,8 +1,7 @@
-"""How good a classifier is on a set of labelled images: accuracy with its interval, classes, confusions, calibration."""
+"""How good a classifier is on labelled images: accuracy with its interval, classes, confusions, calibration."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +18,8 @@ from surehand.progress import Progress, silent
 BINS = 15
 
 
-class ClassScore(NamedTuple):
+@dataclass(frozen=True)
+class ClassScore:
     """One class: shares in [0, 1], nan where there is nothing to divide by; support is its images."""
 
     name: str
@@ -29,7 +29,8 @@ class ClassScore(NamedTuple):
     support: int
 
 
-class Confusion(NamedTuple):
+@dataclass(frozen=True)
+class Confusion:
     """`count` images of class `truth` were read as `prediction`: the `share` of that class."""
 
     truth: str
@@ -38,7 +39,8 @@ class Confusion(NamedTuple):
     share: float
 
 
-class Bin(NamedTuple):
+@dataclass(frozen=True)
+class Bin:
     """Images whose confidence lies in (low, high]: mean confidence, accuracy (nan if none), and how many."""
 
     low: float

@@ -25,7 +25,7 @@ from . import _checkpoint as checkpoints
 from ._batches import augmented
 from ._early_stopping import Stopping, observe, reason_to_stop
 from ._order import batches, shard
-from ._probe import LAYOUTS, Choice, probe
+from ._probe import Choice, laid_out, probe
 from ._result import Epoch, TrainResult
 from ._schedule import SCHEDULES, Moment
 from ._settings import Settings
@@ -69,7 +69,7 @@ class _State:
     loss_sum: float = 0.0
     seconds: float = 0.0
     rate: float = 0.0
-    stopping: Stopping = Stopping()
+    stopping: Stopping = field(default_factory=Stopping)
     history: list[Epoch] = field(default_factory=list)
     stopped_because: str | None = None
 
@@ -92,8 +92,8 @@ def train(
 ) -> TrainResult:
     """Train one model, or go on with it where `folder` holds a checkpoint of the same run.
 
-    Every random choice is a function of (seed, epoch, sample id), and the checkpoint holds the rest: a run that was killed
-    at any step and resumed ends with the same weights, bit for bit, on one device.
+    Every random choice is a function of (seed, epoch, sample id), and the checkpoint holds the rest: a run that was
+    killed at any step and resumed ends with the same weights, bit for bit, on one device.
 
     Args:
         architecture: a name in `surehand.models.MODELS`.
@@ -165,7 +165,7 @@ class _Run:
         size = images.pixels.shape[1]
         model = build(architecture, len(images.classes), size, seed=settings.seed)
         self.choice = Choice(**saved.progress["choice"]) if saved else _choose(fabric, model, size, settings)
-        self.model = model.to(memory_format=LAYOUTS[self.choice.layout])
+        self.model = laid_out(model, self.choice.layout)
         self.state = _State.from_dict(saved.progress["state"]) if saved else _State()
         self.best = dict(saved.best) if saved else {}
         if saved:
@@ -286,15 +286,17 @@ class _Run:
     def _sum_over_devices(self, *values: float) -> list[float]:
         if self.fabric.world_size == 1:
             return list(values)
-        return self.fabric.all_reduce(torch.tensor(values, dtype=torch.float64), reduce_op="sum").tolist()
+        total = self.fabric.all_reduce(torch.tensor(values, dtype=torch.float64), reduce_op="sum")
+        return list(map(float, total))
 
     def _saved(self) -> checkpoints.Checkpoint | None:
         if self.folder is None or not (self.folder / CHECKPOINT).exists():
             return None
         saved = checkpoints.read(self.folder / CHECKPOINT)
         if saved.progress["identity"] != self.identity:
+            path = self.folder / CHECKPOINT
             raise ConfigurationError(
-                f"{self.folder / CHECKPOINT} belongs to a run with other images or settings. Delete it, or train elsewhere."
+                f"{path} belongs to a run with other images or settings. Delete it to start again."
             )
         return saved
 

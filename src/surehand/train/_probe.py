@@ -1,5 +1,6 @@
 """A few seconds that find out how this machine runs this model fastest."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from time import perf_counter
@@ -67,6 +68,11 @@ def probe(model: nn.Module, size: int, batch: int, precision: str = "auto", seco
     return Choice(precision, layout, {name: round(rate, 1) for name, rate in rates.items()})
 
 
+def laid_out(model: nn.Module, layout: str) -> nn.Module:
+    """The model, its convolutions' weights stored in a layout of `LAYOUTS`."""
+    return model.to(memory_format=LAYOUTS[layout])  # type: ignore[call-overload]  # missing in torch's stubs
+
+
 def _affordable_batch(model: nn.Module, size: int, batch: int, seconds: float) -> int:
     """The largest of batch, batch/2, batch/4 ... whose step is likely to take less than `seconds`."""
     one = min(batch, 8)
@@ -78,8 +84,8 @@ def _affordable_batch(model: nn.Module, size: int, batch: int, seconds: float) -
     return batch
 
 
-def _timer(model: nn.Module, size: int, batch: int, precision: str, layout: str):  # type: ignore[no-untyped-def]
-    model = model.train().to(memory_format=LAYOUTS[layout])
+def _timer(model: nn.Module, size: int, batch: int, precision: str, layout: str) -> Callable[[], float]:
+    model = laid_out(model.train(), layout)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-6)
     images = torch.full((batch, 3, size, size), 0.5).to(memory_format=LAYOUTS[layout])
     labels = torch.zeros(batch, dtype=torch.int64)

@@ -65,9 +65,14 @@ class Settings:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Settings":
-        """The inverse of `to_dict`, also of what went through JSON, which turns tuples into lists."""
-        augmentation = {**values["augmentation"], "zoom": tuple(values["augmentation"]["zoom"])}
-        return cls(**{**values, "augmentation": Augmentation(**augmentation)})
+        """The inverse of `to_dict`."""
+        return cls(**{**values, "augmentation": augmentation_from(values["augmentation"])})
+
+
+def augmentation_from(values: dict[str, Any]) -> Augmentation:
+    """An augmentation from plain values, also from JSON or TOML, which have lists in place of tuples."""
+    plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    return Augmentation(**plain)
 
 
 # Per architecture, what differs from the defaults: 41 million parameters cost a hundred times more a step on a

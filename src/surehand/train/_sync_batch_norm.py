@@ -1,7 +1,7 @@
 """Batch normalisation over the whole global batch, on any backend.
 
-torch's own SyncBatchNorm runs on accelerators alone. Without it, 2 x 64 images is another function than 1 x 128, and each
-device ends with running statistics of its own (pytorch/pytorch#13711).
+torch's own SyncBatchNorm runs on accelerators alone. Without it, 2 x 64 images is another function than 1 x 128, and
+each device ends with running statistics of its own (pytorch/pytorch#13711).
 """
 
 from typing import Any
@@ -41,6 +41,9 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
         variance = _SumOverDevices.apply(centred.square().sum((0, 2, 3))) / count  # (c,)
         with torch.no_grad():
             momentum = self.momentum or 0.0
+            assert self.running_mean is not None
+            assert self.running_var is not None
+            assert self.num_batches_tracked is not None
             self.running_mean.lerp_(mean, momentum)
             self.running_var.lerp_(variance * (count / (count - 1)), momentum)
             self.num_batches_tracked.add_(1)

@@ -1,0 +1,177 @@
+"""`surehand run`: one command from a folder to a page, gone on with where it stopped, and nothing sent anywhere."""
+
+import json
+import socket
+
+import jsonschema
+import pytest
+
+from surehand.report import SCHEMA_FILE
+
+from .conftest import surehand, write_folder
+
+
+def test_the_answer_is_one_json_object_with_the_record_of_the_run(finished):
+    answer = finished.answer.json
+    assert set(answer) == {"schema", "status", "result", "warnings", "artifacts"}
+    assert (answer["schema"], answer["status"]) == (1, "ok")
+    assert answer["result"]["status"] == "complete"
+    record = json.loads((finished.folder / "run.json").read_text())
+    assert {**record, "folder": str(finished.folder)} == answer["result"]
+
+
+def test_run_json_follows_its_schema(finished):
+    record = json.loads((finished.folder / "run.json").read_text())
+    jsonschema.validate(record, json.loads(SCHEMA_FILE.read_text()))
+    model = record["models"]["cnn"]
+    assert set(model["accuracy"]) == {"random", "grouped", "external"}
+    assert set(model["accuracy"]["external"]) == {"elsewhere"}
+    assert len(model["fgsm"]["epsilons"]) == len(model["fgsm"]["accuracy"]) == 20
+    assert model["fgsm"]["backward_passes"] == 1
+    assert model["fgsm"]["forward_passes"] <= 21
+    assert model["lime"]["perturbations"] == 150
+
+
+def test_the_folder_holds_everything_the_page_is_made_of(finished):
+    names = {"run.json", "config.toml", "manifest.csv", "metrics.jsonl", "report.html", "MODEL_CARD.md"}
+    assert names <= {p.name for p in finished.folder.iterdir()}
+    for artifact in finished.answer.json["artifacts"]:
+        assert (finished.folder.parent / artifact).exists(), artifact
+    assert not list(finished.folder.rglob("*.part"))
+    assert not (finished.folder / "training" / "cnn").exists()
+
+
+def test_metrics_hold_one_line_an_epoch(finished):
+    lines = [json.loads(line) for line in (finished.folder / "metrics.jsonl").open()]
+    assert [(line["model"], line["epoch"]) for line in lines] == [("cnn", 1), ("cnn", 2), ("cnn", 3)]
+
+
+def test_the_same_command_again_repeats_no_stage(finished, monkeypatch):
+    def forbidden(*args, **kwargs):
+        raise AssertionError("a finished stage was done again")
+
+    for name in ("train", "evaluate", "sweep", "explain"):
+        monkeypatch.setattr(f"surehand.audit._model_stages.{name}", forbidden)
+    before = (finished.folder / "run.json").read_text()
+    answer = surehand(*finished.arguments, "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["result"]["models"] == json.loads(before)["models"]
+
+
+def test_other_attack_images_repeat_the_attack_alone(finished, monkeypatch, tmp_path):
+    done = []
+    import surehand.audit._model_stages as stages
+
+    for name in ("train", "sweep", "explain"):
+        original = getattr(stages, name)
+        monkeypatch.setattr(stages, name, lambda *a, _n=name, _o=original, **k: done.append(_n) or _o(*a, **k))
+    arguments = list(finished.arguments)
+    arguments[arguments.index("--attack-images") + 1] = 8
+    assert surehand(*arguments).code == 0
+    assert done == ["sweep"]
+    assert surehand(*finished.arguments).code == 0
+
+
+def test_the_configuration_file_repeats_the_run(finished, tmp_path):
+    out = tmp_path / "again"
+    answer = surehand(
+        "run", "--config", finished.folder / "config.toml", "--out", out, "--cache", finished.cache, "--json"
+    )
+    assert answer.code == 0, answer.err
+    ours, theirs = answer.json["result"]["models"]["cnn"], finished.answer.json["result"]["models"]["cnn"]
+    assert ours["accuracy"] == theirs["accuracy"]
+    assert ours["fgsm"]["accuracy"] == theirs["fgsm"]["accuracy"]
+    assert (out / "model" / "cnn.safetensors").read_bytes() == finished.model.read_bytes()
+
+
+def test_a_wrong_key_in_the_configuration_is_named_with_the_nearest_right_one(tmp_path):
+    (tmp_path / "c.toml").write_text("[training]\nepoch = 3\n")
+    answer = surehand("run", "--config", tmp_path / "c.toml")
+    assert answer.code == 3
+    assert "training.epoch" in answer.err
+    assert "Did you mean training.epochs?" in answer.err
+
+
+def test_a_gate_that_is_not_met_exits_with_5_and_still_answers(finished):
+    answer = surehand(*finished.arguments, "--json", "--fail-under", "grouped=1", "--fail-under", "elsewhere=0")
+    met = finished.answer.json["result"]["models"]["cnn"]["accuracy"]["grouped"]["value"] == 1
+    assert answer.code == (0 if met else 5)
+    assert answer.json["status"] == ("ok" if met else "failed")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--models", "resnet"], 2, "There is no model resnet; choose from cnn"),
+        (["--external", "world"], 2, "NAME=DIR"),
+        (["--external", "random=x"], 2, "cannot be called 'random'"),
+        (["--fail-under", "groped=0.5"], 2, "--fail-under takes one of random, grouped"),
+        (["--schedule", "linear"], 2, "schedule must be one of constant"),
+        (["--size", "4"], 2, "size must lie in"),
+        (["--epochs", "0"], 2, "epochs must be at least 1"),
+        (["--no-such-option"], 2, "No such option"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_done(pictures, tmp_path, options, code, message):
+    answer = surehand("run", pictures, "--out", tmp_path / "run", *options)
+    assert answer.code == code
+    assert message in " ".join(answer.err.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_network_is_touched(pictures, tmp_path, monkeypatch):
+    def forbidden(*args, **kwargs):
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", forbidden)
+    monkeypatch.setattr(socket, "create_connection", forbidden)
+    out = tmp_path / "run"
+    answer = surehand(
+        "run", pictures, "--size", 24, "--epochs", 1, "--out", out, "--cache", tmp_path, "--attack-images", 4
+    )
+    assert answer.code == 0, answer.err
+    assert surehand("speak", "HELLO", "--out", tmp_path / "hello.wav").code == 0
+
+
+def test_ctrl_c_exits_with_130_and_the_same_command_goes_on(pictures, tmp_path, monkeypatch):
+    arguments = ["run", pictures, "--size", 24, "--epochs", 2, "--batch", 16, "--out", tmp_path / "run"]
+    arguments += ["--cache", tmp_path / "cache", "--attack-images", 4, "--precision", "float32"]
+    import surehand.audit._model_stages as stages
+
+    original = stages.evaluate
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stages, "evaluate", interrupted)
+    answer = surehand(*arguments, "--json")
+    assert answer.code == 130
+    assert answer.json["status"] == "interrupted"
+    assert "To go on: surehand" in answer.err
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
+    monkeypatch.setattr(stages, "evaluate", original)
+    monkeypatch.setattr(stages, "train", interrupted)
+    assert surehand(*arguments).code == 0
+
+
+def test_letters_without_data_and_with_them_spelled_out_are_the_same_source():
+    from surehand.audit import AuditSettings
+
+    assert AuditSettings().source == "letters"
+
+
+def test_new_runs_never_share_a_folder(tmp_path, monkeypatch):
+    from surehand.cli._options import new_run_folder
+
+    monkeypatch.chdir(tmp_path)
+    first = new_run_folder("photos/train")
+    first.mkdir(parents=True)
+    assert new_run_folder("photos/train") != first
+    assert "photos-train" in first.name
+
+
+def test_classes_that_the_model_does_not_know_are_refused(finished, tmp_path):
+    other = write_folder(tmp_path / "other", 3, {"red": 0, "violet": 0})
+    answer = surehand("evaluate", finished.model, other, "--json")
+    assert answer.code == 4
+    assert "violet" in answer.json["error"]["message"]
