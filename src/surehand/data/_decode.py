@@ -38,12 +38,13 @@ RULES_VERSION = 1
 
 MAX_PIXELS = 8192 * 8192
 
-# What Pillow may try. Others can run programs (EPS) or hold no photographs.
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "MPO")
+Image.init()
+# What Pillow may try. Others can run programs (EPS) or hold no photographs; old versions know no AVIF.
+_FORMATS = tuple(n for n in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF") if n in Image.OPEN)
 
 _SUFFIXES = {
     "JPEG": {".jpg", ".jpeg", ".jfif", ".jpe"},
-    "MPO": {".jpg", ".jpeg", ".mpo"},
+    "MPO": {".jpg", ".jpeg", ".mpo"},  # several JPEG pictures in one file, as some cameras write
     "PNG": {".png"},
     "WEBP": {".webp"},
     "BMP": {".bmp"},

@@ -102,9 +102,9 @@ def _pieces(paths: Sequence[str], ids: UInt64[np.ndarray, " n"]) -> list[tuple[i
             # The number counts the frames; what stands around it names the recording.
             runs[folder, match[3][::-1], match[1][::-1]].append((row, int(match[2][::-1])))
     recordings = {names: frames for names, frames in runs.items() if len(frames) >= _SHORTEST_RUN}
-    spans = [(min(n for _, n in frames), max(n for _, n in frames)) for frames in recordings.values()]
+    most = max(_MOST_PIECES, 2 * len(recordings))
     step = 1
-    while sum(last // step - first // step + 1 for first, last in spans) >= max(_MOST_PIECES, 2 * len(spans)):
+    while sum(len({number // step for _, number in frames}) for frames in recordings.values()) >= most:
         step *= 2
     for names, frames in recordings.items():
         for row, number in frames:

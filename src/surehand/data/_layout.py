@@ -80,6 +80,7 @@ def find_layout(root: Path) -> Layout:
     """
     if not root.is_dir():
         raise DataError(f"There is no folder {root}. Check the path.")
+    root = Path(os.path.abspath(root))
     found, passed = _find(root)
     if not found:
         raise DataError(f"{root} holds no images. Surehand reads {listed(sorted(IMAGE_SUFFIXES))}.")
@@ -188,12 +189,15 @@ def _same_classes(root: Path, names: dict[str, set[str]]) -> None:
 def _see_through(folder: Path) -> Path:
     """Follow folders that hold one folder and nothing else, down to where there is a choice or the class folders.
 
-    A folder whose only folder holds images directly is a set with one class, and is not seen through.
+    A folder whose only folder holds images directly is a set with one class, and is not seen through, unless both have
+    one name, as in archives that were packed twice.
     """
     seen = {os.path.realpath(folder)}
     while True:
         folders = _folders(folder)
-        if len(folders) != 1 or _holds_images(folder) or _holds_images(folders[0]):
+        if len(folders) != 1 or _holds_images(folder):
+            return folder
+        if _holds_images(folders[0]) and folders[0].name != folder.name:
             return folder
         real = os.path.realpath(folders[0])
         if real in seen:
@@ -216,11 +220,12 @@ def _images(root: Path, folder: Path, *, deep: bool = False) -> tuple[list[_File
     for entry in _walk(folder, set()) if deep else (e for e in _entries(folder) if not e.is_dir()):
         if _is_image(entry.name):
             try:
-                stat = entry.stat()
+                told = entry.stat()
+                size, changed = told.st_size, told.st_mtime_ns
             except OSError:  # a link to nowhere: listed, and found unreadable later
-                stat = os.stat_result((0,) * 10)
-            path = os.path.relpath(entry.path, root) if ".." in entry.path else entry.path[len(str(root)) + 1 :]
-            files.append(_File(path.replace(os.sep, "/"), stat.st_size, stat.st_mtime_ns))
+                size, changed = 0, 0
+            path = entry.path.removeprefix(str(root)).lstrip(os.sep).replace(os.sep, "/")
+            files.append(_File(path, size, changed))
         else:
             others += 1
     return files, others

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -107,7 +108,8 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
                 writer.writerow((item.path, *[""] * (len(_COLUMNS) - 2), item.reason))
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise DataError(f"The manifest {path} could not be written: {error.strerror}.") from error
 
 

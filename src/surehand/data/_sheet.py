@@ -1,6 +1,7 @@
 """Contact sheets: a labelled grid of images, as they are or as training sees them."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -79,4 +80,5 @@ def _save(image: Image.Image, path: Path) -> None:
     except OSError as error:
         raise DataError(f"The contact sheet {path} could not be written: {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()

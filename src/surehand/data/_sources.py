@@ -73,9 +73,9 @@ def _extract(archive: Path, folder: Path) -> None:
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         with zipfile.ZipFile(archive) as opened:
+            _check_archive(archive, opened.infolist())
             entries = [e for e in opened.infolist() if not e.is_dir() and not ignored(e.filename)]
             total = sum(entry.file_size for entry in entries)
-            _check_archive(archive, entries, total)
             folder.parent.mkdir(parents=True, exist_ok=True)
             if (free := shutil.disk_usage(folder.parent).free) < total:
                 raise DataError(
@@ -95,7 +95,8 @@ def _extract(archive: Path, folder: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _check_archive(archive: Path, entries: list[zipfile.ZipInfo], total: int) -> None:
+def _check_archive(archive: Path, entries: list[zipfile.ZipInfo]) -> None:
+    total = sum(entry.file_size for entry in entries)
     for entry in entries:
         parts = entry.filename.replace("\\", "/").split("/")
         if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in parts[0]:

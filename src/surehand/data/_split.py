@@ -96,17 +96,20 @@ def _parts(draws: np.ndarray, sizes: Int64[np.ndarray, " g"], wanted: dict[str, 
         part[(low <= draws) & (draws < low + share)] = name
         low += share
     by_draw = np.argsort(draws, kind="stable")
-    for name, share in wanted.items():
-        most, least = 2 * share * sizes.sum(), share / 2 * sizes.sum()
+    total = sizes.sum()
+    for name, share in wanted.items():  # give back
         for g in by_draw[::-1]:
-            if part[g] == name and sizes[part == name].sum() > most and (part == name).sum() > 1:
+            if part[g] == name and (part == name).sum() > 1 and sizes[part == name].sum() > 2 * share * total:
                 part[g] = "train"
+    for name, share in wanted.items():  # take
         for g in by_draw:
             inside = sizes[part == name].sum()
-            if part[g] == "train" and inside < least and inside + sizes[g] <= most and (part == "train").sum() > 1:
+            fits = inside < share / 2 * total and inside + sizes[g] <= 2 * share * total
+            if part[g] == "train" and fits and (part == "train").sum() > 1:
                 part[g] = name
-        if name not in part and (part == "train").sum() >= 3 - len(set(part) - {"train"}) and len(part) >= 3:
-            training = np.flatnonzero(part == "train")
+    for name in wanted:  # a small class: one group each, the smallest
+        training = np.flatnonzero(part == "train")
+        if name not in part and len(part) > len(wanted) and len(training) > 1:
             part[training[np.lexsort((draws[training], sizes[training]))[0]]] = name
     if "train" not in part:
         part[np.argmax(sizes)] = "train"
