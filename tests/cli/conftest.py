@@ -36,6 +36,8 @@ def surehand(*arguments: object) -> SimpleNamespace:
     from surehand.cli._app import app
 
     result = CliRunner().invoke(app, [str(a) for a in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
     parsed = json.loads(result.stdout) if "--json" in arguments and result.stdout.strip() else None
     return SimpleNamespace(code=result.exit_code, out=result.stdout, err=result.stderr, json=parsed)
 

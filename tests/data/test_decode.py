@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from surehand.data import UndecodableError, read_image
+from surehand.data import read_image
+from surehand.data._decode import UndecodableError
+from surehand.errors import DataError
 from surehand.data import _decode as rules
 from surehand.data._decode import decode, middle_square, resize
 
@@ -221,9 +223,18 @@ def test_without_the_fast_decoder_the_pixels_are_the_same(picture, monkeypatch):
     np.testing.assert_array_equal(decode(data, ".jpg").pixels, fast)
 
 
-def test_an_image_of_the_right_size_is_untouched(picture):
-    pixels = np.asarray(picture(10, 64))
-    np.testing.assert_array_equal(read_image(encoded(picture(10, 64), "PNG"), 64), pixels)
+def test_an_image_of_the_right_size_is_untouched(picture, tmp_path):
+    (tmp_path / "a.png").write_bytes(encoded(picture(10, 64), "PNG"))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png", 64), np.asarray(picture(10, 64)))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not an image"])
+def test_one_image_that_cannot_be_used_is_named(tmp_path, content):
+    path = tmp_path / "broken.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match="broken.jpg cannot be"):
+        read_image(path, 64)
 
 
 @pytest.mark.parametrize(("height", "width"), [(30, 20), (20, 31), (21, 20), (20, 20)])

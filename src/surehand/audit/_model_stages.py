@@ -232,7 +232,7 @@ def _examples(folder: RunFolder, name: str, classifier: Classifier, chosen: Samp
         if len(turned) >= EXAMPLES:
             break
     return [
-        _example(folder, name, number, classifier, files, result, i) for number, i in enumerate(turned[:EXAMPLES], 1)
+        _example(folder, name, number, classifier, files, result, i) for number, i in enumerate(turned[:EXAMPLES].tolist(), 1)
     ]
 
 

@@ -35,7 +35,7 @@ app.command("export")(_export.export)
 app.command("doctor")(_doctor.doctor)
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool | None) -> None:
     if wanted:
         from surehand import __version__
 
@@ -45,7 +45,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(
+    version: bool | None = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:

@@ -4,7 +4,7 @@ from surehand.data._augment import Augmentation, augment, to_images
 from surehand.data._cache import cache_folder
 from surehand.data._check import Check, check, external_warnings
 from surehand.data._dataset import Dataset, Samples, load, load_external
-from surehand.data._decode import UndecodableError, read_image
+from surehand.data._decode import read_image
 from surehand.data._manifest import Manifest, read_manifest, write_manifest
 from surehand.data._scan import Quarantined
 from surehand.data._sheet import sheet
@@ -20,7 +20,6 @@ __all__ = [
     "Manifest",
     "Quarantined",
     "Samples",
-    "UndecodableError",
     "augment",
     "cache_folder",
     "check",

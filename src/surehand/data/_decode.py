@@ -28,6 +28,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
+from surehand.errors import DataError
+
 try:
     import simplejpeg
 except ImportError:  # the extra `fast`; the pixels are the same without it
@@ -145,15 +147,18 @@ def resize(square: UInt8[np.ndarray, "side side 3"], size: int) -> UInt8[np.ndar
     return np.asarray(Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR))
 
 
-def read_image(source: Path | bytes, size: int) -> UInt8[np.ndarray, "size size 3"]:
+def read_image(path: Path, size: int) -> UInt8[np.ndarray, "size size 3"]:
     """One image file by the same rules as a whole set, for prediction.
 
     Raises:
-        UndecodableError: the file cannot be used.
-        OSError: the file cannot be read.
+        DataError: no such file, or it cannot be used.
     """
-    data, suffix = (source, "") if isinstance(source, bytes) else (source.read_bytes(), source.suffix.lower())
-    return resize(middle_square(decode(data, suffix).pixels), size)
+    try:
+        return resize(middle_square(decode(path.read_bytes(), path.suffix.lower()).pixels), size)
+    except UndecodableError as error:
+        raise DataError(f"{path} cannot be used: {error}.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 @contextmanager
