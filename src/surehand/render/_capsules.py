@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from surehand.render import _march_kernels as kernels
 from surehand.render._handshapes import Proportions
 from surehand.render._kinematics import Skeleton
-from surehand.render._march_kernels import FOREARM, FOREARM_PART, LINK, PALM, PALM_PART, ROOT, THUMB, Shape
+from surehand.render._march_kernels import FOREARM, FOREARM_PART, LINK, PALM, PALM_PART, ROOT, THUMB
 
 # Widths of the smooth unions, palm widths.
 PALM_BLEND, FOREARM_BLEND, KNUCKLE_BLEND, THUMB_BLEND, JOINT_BLEND = 0.11, 0.16, 0.08, 0.07, 0.025
@@ -36,7 +37,7 @@ class Limb:
     sleeve: float
 
 
-def capsules(skeleton: Skeleton, proportions: Proportions, palm_thickness: float, limb: Limb) -> Shape:
+def capsules(skeleton: Skeleton, proportions: Proportions, palm_thickness: float, limb: Limb) -> NDArray[np.float64]:
     """Capsules of one right hand with its forearm, in the hand frame.
 
     Args:
@@ -46,22 +47,27 @@ def capsules(skeleton: Skeleton, proportions: Proportions, palm_thickness: float
         limb: forearm and sleeve.
 
     Returns:
-        The shape that `render_hand` marches: 12 capsules of the palm, 3 of the forearm, 14 of the digits.
+        Rows (29, COLUMNS) as `render_hand` takes them: 12 of the palm, 3 of the forearm, 14 of the digits.
     """
-    rows = [*_palm(skeleton, proportions, palm_thickness), *_forearm(limb), *_digits(skeleton, proportions)]
-    start, end = np.array([row.start for row in rows]), np.array([row.end for row in rows])
-    return Shape(
-        start=start,
-        axis=end - start,
-        radius=np.array([row.radius for row in rows], np.float64),
-        blend=np.array([row.blend for row in rows], np.float64),
-        roles=np.array([row.role for row in rows], np.int64),
-        parts=np.array([row.part for row in rows], np.int64),
-        palmar=np.array([row.palmar for row in rows], np.float64),
-        across=np.array([row.across for row in rows], np.float64),
-        bone=np.array([row.bone for row in rows], np.int64),
-        sleeve=float(limb.sleeve),
-    )
+    pieces = [*_palm(skeleton, proportions, palm_thickness), *_forearm(limb), *_digits(skeleton, proportions)]
+    start, axis = np.array([piece.start for piece in pieces]), np.array([piece.end - piece.start for piece in pieces])
+    radius = np.array([piece.radius for piece in pieces])
+    length = np.sqrt((axis * axis).sum(axis=1))
+    rows = np.empty((len(pieces), kernels.COLUMNS))
+    rows[:, kernels.START : kernels.START + 3] = start
+    rows[:, kernels.AXIS : kernels.AXIS + 3] = axis
+    rows[:, kernels.INVERSE] = 1 / length
+    rows[:, kernels.RADIUS] = radius[:, 0]
+    rows[:, kernels.TAPER] = radius[:, 1] - radius[:, 0]
+    rows[:, kernels.BLEND] = [piece.blend for piece in pieces]
+    rows[:, kernels.ROLE] = [piece.role for piece in pieces]
+    rows[:, kernels.PART] = [piece.part for piece in pieces]
+    rows[:, kernels.BONE] = [piece.bone for piece in pieces]
+    rows[:, kernels.CENTRE : kernels.CENTRE + 3] = start + 0.5 * axis
+    rows[:, kernels.REACH] = 0.5 * length + radius.max(axis=1)
+    rows[:, kernels.PALMAR : kernels.PALMAR + 3] = [piece.palmar for piece in pieces]
+    rows[:, kernels.ACROSS : kernels.ACROSS + 3] = [piece.across for piece in pieces]
+    return rows
 
 
 @dataclass(frozen=True)

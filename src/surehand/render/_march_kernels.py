@@ -1,5 +1,6 @@
 """The compiled renderer: rays are marched through the distance field of blended capsules, and skin is shaded.
 
+This file is complete in itself: the disk cache of numba notices changes only of the file that a function stands in.
 All coordinates are in the hand frame (palm widths); the camera's axes come as rows of `View.rotation`. No `fastmath`:
 it would let the last bits depend on the compiler's mood.
 """
@@ -13,9 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from surehand.render._noise_kernels import noise
-
-# What a capsule is to its neighbours (`Shape.roles`); capsules are sorted by role: palm, forearm, then digit by digit.
+# What a capsule is to its neighbours.
 PALM, FOREARM, ROOT, LINK = 0, 1, 2, 3
 # What a pixel shows.
 BACKGROUND, THUMB, LITTLE, PALM_PART, FOREARM_PART = 0, 1, 5, 6, 7
@@ -29,70 +28,98 @@ _SHARED_DEPTH = 0.08
 _SLEEVE_THICKNESS = 0.055
 
 
-class Shape(NamedTuple):
-    """The hand as n <= 32 tapered capsules."""
+# Columns of a capsule's row; vectors take three. Rows are sorted by role: palm, forearm, then digit by digit.
+START = 0  # of the axis
+AXIS = 3  # from start to end
+INVERSE = 6  # 1 / length of the axis
+RADIUS = 7  # at the start
+TAPER = 8  # radius at the end less radius at the start
+BLEND = 9  # width of the smooth union with what the capsule grows from
+ROLE = 10
+PART = 11
+BONE = 12  # 0 none, 1 first, 2 second, 3 last bone of a digit
+CENTRE = 13  # of a ball around the capsule
+REACH = 16  # its radius
+PALMAR = 17  # unit vector out of the palmar side
+ACROSS = 20  # unit vector
+COLUMNS = 23
 
-    start: np.ndarray  # (n, 3)
-    axis: np.ndarray  # (n, 3): from start to end
-    radius: np.ndarray  # (n, 2): at start and end
-    blend: np.ndarray  # (n,): width of the smooth union with what the capsule grows from
-    roles: np.ndarray  # int64 (n,)
-    parts: np.ndarray  # int64 (n,)
-    palmar: np.ndarray  # (n, 3): unit vector out of the palmar side
-    across: np.ndarray  # (n, 3)
-    bone: np.ndarray  # int64 (n,): 0 none, 1 first, 2 second, 3 last bone of a digit
-    sleeve: float  # distance along the forearm at which the sleeve begins; large when there is none
+Triple = tuple[float, float, float]
 
 
+# These are handed to the kernels as vectors: numba's disk cache cannot be read once a class that it names is gone, and
+# references to every array of a tuple are counted at every call.
 class View(NamedTuple):
     """A pinhole camera that looks along its own -z."""
 
-    rotation: np.ndarray  # (3, 3), hand to camera; improper for a left hand
-    eye: np.ndarray  # (3,), in the hand frame
+    right: Triple  # the camera's axes in the hand frame; left-handed for a left hand
+    up: Triple
+    back: Triple
+    eye: Triple  # in the hand frame
     focal: float  # in image widths
     size: int  # pixels
+
+
+RIGHT, UP, BACK, EYE, FOCAL, SIZE = 0, 3, 6, 9, 12, 13
 
 
 class Light(NamedTuple):
     """One key light, a sky and a ground, and a weak light at the camera; directions in the hand frame."""
 
-    key: np.ndarray  # (3,) unit vector towards the light
-    key_colour: np.ndarray  # (3,)
-    sky_colour: np.ndarray  # (3,)
-    ground_colour: np.ndarray  # (3,)
-    up: np.ndarray  # (3,)
+    key: Triple  # unit vector towards the light
+    key_colour: Triple
+    sky_colour: Triple
+    ground_colour: Triple
+    up: Triple
     fill: float
     sharpness: float  # of the shadow's edge
     occlusion: float
 
 
+KEY, KEY_COLOUR, SKY_COLOUR, GROUND_COLOUR, SKYWARD, FILL, SHARPNESS, OCCLUSION = 0, 3, 6, 9, 12, 15, 16, 17
+
+
 class Skin(NamedTuple):
     """Linear albedos and the strength of fine structure."""
 
-    back: np.ndarray  # (3,)
-    palm: np.ndarray  # (3,)
-    nail: np.ndarray  # (3,)
-    sleeve: np.ndarray  # (3,)
-    stripe: np.ndarray  # (3,)
+    back: Triple
+    palm: Triple
+    nail: Triple
+    sleeve: Triple
+    stripe: Triple
     stripe_frequency: float
     crease: float
     mottle: float
     offset: float  # where in the noise field this person's skin lies
 
 
+HAND_BACK, HAND_PALM, NAIL, SLEEVE, STRIPE, STRIPE_FREQUENCY, CREASE, MOTTLE, OFFSET = 0, 3, 6, 9, 12, 15, 16, 17, 18
+
+
+def vector(values: View | Light | Skin) -> np.ndarray:
+    """The numbers of a view, a light or a skin side by side, at the places named above."""
+    return np.hstack(values).astype(np.float64)
+
+
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_compiled
-def _capsule(shape, c, x, y, z):
-    """Distance to capsule c, and the place along its axis, 0 to 1, of the nearest point."""
-    px, py, pz = x - shape.start[c, 0], y - shape.start[c, 1], z - shape.start[c, 2]
-    ax, ay, az = shape.axis[c, 0], shape.axis[c, 1], shape.axis[c, 2]
-    along = (px * ax + py * ay + pz * az) / (ax * ax + ay * ay + az * az)
-    along = min(max(along, 0.0), 1.0)
+def _choose(rows, c, chosen, count):
+    """Append row c to the chosen ones."""
+    for i in range(COLUMNS):
+        chosen[count, i] = rows[c, i]
+
+
+@_compiled
+def _capsule(rows, c, x, y, z):
+    """Distance to capsule c: to its axis, less the radius there, which changes linearly along the axis."""
+    px, py, pz = x - rows[c, 0], y - rows[c, 1], z - rows[c, 2]
+    ax, ay, az = rows[c, 3], rows[c, 4], rows[c, 5]
+    inverse = rows[c, INVERSE]
+    along = min(max((px * ax + py * ay + pz * az) * (inverse * inverse), 0.0), 1.0)
     dx, dy, dz = px - along * ax, py - along * ay, pz - along * az
-    first = shape.radius[c, 0]
-    return math.sqrt(dx * dx + dy * dy + dz * dz) - first - along * (shape.radius[c, 1] - first), along
+    return math.sqrt(dx * dx + dy * dy + dz * dz) - rows[c, RADIUS] - along * rows[c, TAPER]
 
 
 @_compiled
@@ -103,220 +130,319 @@ def _smooth_min(a, b, k):
 
 
 @_compiled
-def _distance(shape, active, count, x, y, z):
-    """Distance to the surface made of the listed capsules (ascending), never much more than the true one."""
+def _distance(rows, count, sleeve_at, x, y, z):
+    """Distance to the surface made of the first `count` rows, never much more than the true one."""
     palm = _FAR
     nearest = _FAR
     chain = _FAR
     sleeve = _FAR
-    joined = False
-    for i in range(count):
-        c = active[i]
-        role = shape.roles[c]
-        d, _along = _capsule(shape, c, x, y, z)
-        k = shape.blend[c]
+    part = -1.0
+    for c in range(count):
+        d = _capsule(rows, c, x, y, z)
+        k = rows[c, BLEND]
+        role = rows[c, ROLE]
         if role <= FOREARM:
             palm = _smooth_min(palm, d, k)
-            if role == FOREARM and shape.sleeve < 50.0:
-                ax, ay, az = shape.axis[c, 0], shape.axis[c, 1], shape.axis[c, 2]
-                length = math.sqrt(ax * ax + ay * ay + az * az)
-                reach = (x * ax + y * ay + z * az) / length
-                sleeve = min(sleeve, max(d - _SLEEVE_THICKNESS, shape.sleeve - reach))
+            if role == FOREARM and sleeve_at < 50.0:
+                reach = (x * rows[c, 3] + y * rows[c, 4] + z * rows[c, 5]) * rows[c, INVERSE]
+                sleeve = min(sleeve, max(d - _SLEEVE_THICKNESS, sleeve_at - reach))
+        elif role == ROOT:
+            chain = d
+            nearest = min(nearest, _smooth_min(palm, d, k))
         else:
-            if not joined:
-                nearest = min(palm, sleeve)
-                joined = True
-            if role == ROOT:
-                chain = d
-                nearest = min(nearest, _smooth_min(palm, d, k))
-            elif chain < _FAR and shape.parts[c] == shape.parts[active[i - 1]]:
-                chain = _smooth_min(chain, d, k)
-            else:
-                chain = d
+            chain = _smooth_min(chain, d, k) if rows[c, PART] == part else d
             nearest = min(nearest, chain)
-    if not joined:
-        nearest = min(palm, sleeve)
-    return nearest
+        part = rows[c, PART]
+    return min(min(nearest, palm), sleeve)
 
 
 @_compiled
-def _closest_capsule(shape, active, count, x, y, z):
-    """The listed capsule nearest to a point, its distance, and the place along its axis."""
-    best, best_distance, best_along = 0, _FAR, 0.0
-    for i in range(count):
-        d, along = _capsule(shape, active[i], x, y, z)
+def _closest_capsule(rows, count, x, y, z):
+    """Which of the first rows is nearest to a point."""
+    best, best_distance = 0, _FAR
+    for c in range(count):
+        d = _capsule(rows, c, x, y, z)
         if d < best_distance:
-            best, best_distance, best_along = active[i], d, along
-    return best, best_distance, best_along
+            best, best_distance = c, d
+    return best
 
 
 @_compiled
-def _normal(shape, active, count, x, y, z):
-    """Gradient of the distance by four samples on a tetrahedron."""
-    e = 0.004
-    a = _distance(shape, active, count, x + e, y - e, z - e)
-    b = _distance(shape, active, count, x - e, y - e, z + e)
-    c = _distance(shape, active, count, x - e, y + e, z - e)
-    d = _distance(shape, active, count, x + e, y + e, z + e)
-    nx, ny, nz = a - b - c + d, -a - b + c + d, -a + b - c + d
-    scale = 1.0 / max(math.sqrt(nx * nx + ny * ny + nz * nz), 1e-12)
-    return nx * scale, ny * scale, nz * scale
+def _capsule_gradient(rows, c, x, y, z):
+    """Distance to capsule c and its gradient."""
+    px, py, pz = x - rows[c, 0], y - rows[c, 1], z - rows[c, 2]
+    ax, ay, az = rows[c, 3], rows[c, 4], rows[c, 5]
+    inverse = rows[c, INVERSE] * rows[c, INVERSE]
+    free = (px * ax + py * ay + pz * az) * inverse
+    along = min(max(free, 0.0), 1.0)
+    dx, dy, dz = px - along * ax, py - along * ay, pz - along * az
+    length = max(math.sqrt(dx * dx + dy * dy + dz * dz), 1e-9)
+    # Between its ends a tapered capsule's surface leans along the axis.
+    lean = rows[c, TAPER] * inverse if free == along else 0.0
+    scale = 1.0 / length
+    distance = length - rows[c, RADIUS] - along * rows[c, TAPER]
+    return distance, dx * scale - lean * ax, dy * scale - lean * ay, dz * scale - lean * az
 
 
 @_compiled
-def _ray_gap(shape, c, ox, oy, oz, dx, dy, dz):
+def _share(a, b, k):
+    """The share of b's gradient in that of the smooth minimum of a and b."""
+    share = 0.5 * max(k - abs(a - b), 0.0) / k
+    return share if a < b else 1.0 - share
+
+
+@_compiled
+def _normal(rows, count, sleeve_at, x, y, z):
+    """The unit gradient of `_distance`, following its steps."""
+    palm, palm_x, palm_y, palm_z = _FAR, 0.0, 0.0, 0.0
+    near, near_x, near_y, near_z = _FAR, 0.0, 0.0, 1.0
+    chain, chain_x, chain_y, chain_z = _FAR, 0.0, 0.0, 0.0
+    part = -1.0
+    for c in range(count):
+        d, gx, gy, gz = _capsule_gradient(rows, c, x, y, z)
+        k = rows[c, BLEND]
+        role = rows[c, ROLE]
+        if role <= FOREARM:
+            s = _share(palm, d, k)
+            palm = _smooth_min(palm, d, k)
+            palm_x, palm_y, palm_z = palm_x + s * (gx - palm_x), palm_y + s * (gy - palm_y), palm_z + s * (gz - palm_z)
+            if role == FOREARM and sleeve_at < 50.0:
+                inverse = rows[c, INVERSE]
+                cut = sleeve_at - (x * rows[c, 3] + y * rows[c, 4] + z * rows[c, 5]) * inverse
+                cloth = d - _SLEEVE_THICKNESS
+                if max(cloth, cut) < near:
+                    near = max(cloth, cut)
+                    near_x, near_y, near_z = gx, gy, gz
+                    if cut > cloth:
+                        near_x, near_y, near_z = -rows[c, 3] * inverse, -rows[c, 4] * inverse, -rows[c, 5] * inverse
+        else:
+            if role == ROOT:
+                chain, chain_x, chain_y, chain_z = d, gx, gy, gz
+                joined = _smooth_min(palm, d, k)
+                if joined < near:
+                    s = _share(palm, d, k)
+                    near = joined
+                    near_x, near_y, near_z = (
+                        palm_x + s * (gx - palm_x),
+                        palm_y + s * (gy - palm_y),
+                        palm_z + s * (gz - palm_z),
+                    )
+            else:
+                s = _share(chain, d, k) if rows[c, PART] == part else 1.0
+                chain = _smooth_min(chain, d, k) if rows[c, PART] == part else d
+                chain_x, chain_y, chain_z = (
+                    chain_x + s * (gx - chain_x),
+                    chain_y + s * (gy - chain_y),
+                    chain_z + s * (gz - chain_z),
+                )
+                if chain < near:
+                    near, near_x, near_y, near_z = chain, chain_x, chain_y, chain_z
+        part = rows[c, PART]
+    if palm < near:
+        near_x, near_y, near_z = palm_x, palm_y, palm_z
+    scale = 1.0 / max(math.sqrt(near_x * near_x + near_y * near_y + near_z * near_z), 1e-12)
+    return near_x * scale, near_y * scale, near_z * scale
+
+
+@_compiled
+def _ray_gap(rows, c, ox, oy, oz, dx, dy, dz):
     """Distance between a ray and capsule c (never much more than the true one), and their place on the ray."""
-    wx, wy, wz = ox - shape.start[c, 0], oy - shape.start[c, 1], oz - shape.start[c, 2]
-    ax, ay, az = shape.axis[c, 0], shape.axis[c, 1], shape.axis[c, 2]
-    aa = ax * ax + ay * ay + az * az
+    wx, wy, wz = ox - rows[c, 0], oy - rows[c, 1], oz - rows[c, 2]
+    ax, ay, az = rows[c, 3], rows[c, 4], rows[c, 5]
+    inverse = rows[c, INVERSE] * rows[c, INVERSE]
     ad = ax * dx + ay * dy + az * dz
     aw = ax * wx + ay * wy + az * wz
     dw = dx * wx + dy * wy + dz * wz
-    along = (aw - ad * dw) / max(aa - ad * ad, 1e-9)
+    along = (aw - ad * dw) / max(1.0 / inverse - ad * ad, 1e-9)
     along = min(max(along, 0.0), 1.0)
     depth = max(along * ad - dw, 0.0)
-    along = min(max((aw + depth * ad) / aa, 0.0), 1.0)
+    along = min(max((aw + depth * ad) * inverse, 0.0), 1.0)
     gx, gy, gz = wx + depth * dx - along * ax, wy + depth * dy - along * ay, wz + depth * dz - along * az
-    first = shape.radius[c, 0]
-    return math.sqrt(gx * gx + gy * gy + gz * gz) - first - along * (shape.radius[c, 1] - first), depth
+    return math.sqrt(gx * gx + gy * gy + gz * gz) - rows[c, RADIUS] - along * rows[c, TAPER], depth
 
 
 @_compiled
-def _cover(shape, view):
+def _cover(rows, sleeve_at, view):
     """For every pixel, which capsules its rays may touch, and between which depths.
 
     Returns:
         bits uint32 (size, size), near and far float64 (size, size).
     """
-    size = view.size
+    size = int(view[SIZE])
     bits = np.zeros((size, size), np.uint32)
     near = np.full((size, size), _FAR)
     far = np.zeros((size, size))
-    r = view.rotation
-    for c in range(shape.roles.shape[0]):
-        # The blend lifts the surface by at most a quarter of its width, and reaches 1.25 widths.
-        margin = 1.25 * shape.blend[c] + 0.01
-        if shape.roles[c] == FOREARM:
+    ex, ey, ez = view[EYE], view[EYE + 1], view[EYE + 2]
+    for c in range(rows.shape[0]):
+        # Where a blend reaches farther than this it lifts the surface by less than 0.003.
+        margin = 0.8 * rows[c, BLEND] + 0.01
+        if rows[c, ROLE] == FOREARM and sleeve_at < 50.0:
             margin += _SLEEVE_THICKNESS
-        low_u, low_v, high_u, high_v = 1e9, 1e9, -1e9, -1e9
-        everywhere = False
-        for end in range(2):
-            px = shape.start[c, 0] + end * shape.axis[c, 0] - view.eye[0]
-            py = shape.start[c, 1] + end * shape.axis[c, 1] - view.eye[1]
-            pz = shape.start[c, 2] + end * shape.axis[c, 2] - view.eye[2]
-            x = r[0, 0] * px + r[0, 1] * py + r[0, 2] * pz
-            y = -(r[1, 0] * px + r[1, 1] * py + r[1, 2] * pz)
-            depth = -(r[2, 0] * px + r[2, 1] * py + r[2, 2] * pz)
-            reach = shape.radius[c, end] + margin
-            if depth - reach < 0.2:
-                everywhere = True
-                break
-            close, away = depth - reach, depth + reach
-            low_u = min(low_u, (x - reach) / (close if x < reach else away))
-            high_u = max(high_u, (x + reach) / (close if x > -reach else away))
-            low_v = min(low_v, (y - reach) / (close if y < reach else away))
-            high_v = max(high_v, (y + reach) / (close if y > -reach else away))
-        column0, column1, row0, row1 = 0, size, 0, size
-        if not everywhere:
-            column0 = max(0, math.floor((0.5 + view.focal * low_u) * size) - 1)
-            column1 = min(size, math.ceil((0.5 + view.focal * high_u) * size) + 1)
-            row0 = max(0, math.floor((0.5 + view.focal * low_v) * size) - 1)
-            row1 = min(size, math.ceil((0.5 + view.focal * high_v) * size) + 1)
+        first = rows[c, RADIUS] + margin
+        last = first + rows[c, TAPER]
+        # The capsule's ends as seen from the eye, in the hand frame.
+        ax, ay, az = rows[c, 0] - ex, rows[c, 1] - ey, rows[c, 2] - ez
+        bx, by, bz = ax + rows[c, 3], ay + rows[c, 4], az + rows[c, 5]
+        column0, column1, row0, row1 = _frame(view, ax, ay, az, first, bx, by, bz, last)
         for row in range(row0, row1):
             for column in range(column0, column1):
                 dx, dy, dz = _direction(view, column + 0.5, row + 0.5)
-                gap, depth = _ray_gap(shape, c, view.eye[0], view.eye[1], view.eye[2], dx, dy, dz)
-                if gap - margin < 0.75 * depth / (view.focal * size):
+                gap, depth = _ray_gap(rows, c, ex, ey, ez, dx, dy, dz)
+                if gap - margin < 0.75 * depth / (view[FOCAL] * size):
                     bits[row, column] |= np.uint32(1) << np.uint32(c)
-                    for end in range(2):
-                        px = shape.start[c, 0] + end * shape.axis[c, 0] - view.eye[0]
-                        py = shape.start[c, 1] + end * shape.axis[c, 1] - view.eye[1]
-                        pz = shape.start[c, 2] + end * shape.axis[c, 2] - view.eye[2]
-                        place = px * dx + py * dy + pz * dz
-                        reach = shape.radius[c, end] + margin
-                        near[row, column] = min(near[row, column], max(place - reach, 0.01))
-                        far[row, column] = max(far[row, column], place + reach)
+                    start, end = ax * dx + ay * dy + az * dz, bx * dx + by * dy + bz * dz
+                    entry = max(
+                        min(start - first, end - last), _enter(rows, c, max(first, last), dx, dy, dz, ax, ay, az)
+                    )
+                    near[row, column] = min(near[row, column], max(entry, 0.01))
+                    far[row, column] = max(far[row, column], start + first, end + last)
     return bits, near, far
+
+
+@_compiled
+def _enter(rows, c, radius, dx, dy, dz, ax, ay, az):
+    """Where a ray from the eye enters the endless cylinder around capsule c, whose start lies at a from the eye."""
+    inverse = rows[c, INVERSE]
+    ux, uy, uz = rows[c, 3] * inverse, rows[c, 4] * inverse, rows[c, 5] * inverse
+    du = dx * ux + dy * uy + dz * uz
+    au = ax * ux + ay * uy + az * uz
+    slant = 1.0 - du * du
+    if slant < 0.01:
+        return 0.0
+    middle = (ax * dx + ay * dy + az * dz - au * du) / slant
+    gx, gy, gz = ax - au * ux, ay - au * uy, az - au * uz
+    gap = gx * gx + gy * gy + gz * gz - middle * middle * slant
+    return middle - math.sqrt(max(radius * radius - gap, 0.0) / slant) - 0.01 * radius
+
+
+@_compiled
+def _frame(view, ax, ay, az, first, bx, by, bz, last):
+    """The pixels (columns, rows, from and to) that two balls and the hull around them can fall on."""
+    size = int(view[SIZE])
+    low_u, low_v, high_u, high_v = _FAR, _FAR, -_FAR, -_FAR
+    for end in range(2):
+        px, py, pz, reach = (ax, ay, az, first) if end == 0 else (bx, by, bz, last)
+        x = px * view[RIGHT] + py * view[RIGHT + 1] + pz * view[RIGHT + 2]
+        y = -(px * view[UP] + py * view[UP + 1] + pz * view[UP + 2])
+        depth = -(px * view[BACK] + py * view[BACK + 1] + pz * view[BACK + 2])
+        close, away = depth - reach, depth + reach
+        if close < 0.2:
+            return 0, size, 0, size
+        low_u = min(low_u, (x - reach) / (close if x < reach else away))
+        high_u = max(high_u, (x + reach) / (close if x > -reach else away))
+        low_v = min(low_v, (y - reach) / (close if y < reach else away))
+        high_v = max(high_v, (y + reach) / (close if y > -reach else away))
+    return (
+        max(0, math.floor((0.5 + view[FOCAL] * low_u) * size) - 1),
+        min(size, math.ceil((0.5 + view[FOCAL] * high_u) * size) + 1),
+        max(0, math.floor((0.5 + view[FOCAL] * low_v) * size) - 1),
+        min(size, math.ceil((0.5 + view[FOCAL] * high_v) * size) + 1),
+    )
 
 
 @_compiled
 def _direction(view, column, row):
     """The unit direction, in the hand frame, of the ray through a place in the image (pixels, from the upper left)."""
-    u = (column / view.size - 0.5) / view.focal
-    v = (0.5 - row / view.size) / view.focal
+    u = (column / view[SIZE] - 0.5) / view[FOCAL]
+    v = (0.5 - row / view[SIZE]) / view[FOCAL]
     scale = 1.0 / math.sqrt(u * u + v * v + 1.0)
-    r = view.rotation
     return (
-        (r[0, 0] * u + r[1, 0] * v - r[2, 0]) * scale,
-        (r[0, 1] * u + r[1, 1] * v - r[2, 1]) * scale,
-        (r[0, 2] * u + r[1, 2] * v - r[2, 2]) * scale,
+        (view[RIGHT] * u + view[UP] * v - view[BACK]) * scale,
+        (view[RIGHT + 1] * u + view[UP + 1] * v - view[BACK + 1]) * scale,
+        (view[RIGHT + 2] * u + view[UP + 2] * v - view[BACK + 2]) * scale,
     )
 
 
 @_compiled
-def _march(shape, active, count, view, dx, dy, dz, near, far):
+def _march(rows, count, sleeve_at, view, dx, dy, dz, near, far):
     """Depth of the first surface on a ray from the eye, or -1."""
-    ex, ey, ez = view.eye[0], view.eye[1], view.eye[2]
+    ex, ey, ez = view[EYE], view[EYE + 1], view[EYE + 2]
+    tolerance = 0.1 / (view[FOCAL] * view[SIZE])
     t = near
     for _ in range(_MAX_STEPS):
-        d = _distance(shape, active, count, ex + t * dx, ey + t * dy, ez + t * dz)
-        if d < 0.0008 + 0.05 * t / (view.focal * view.size):
+        d = _distance(rows, count, sleeve_at, ex + t * dx, ey + t * dy, ez + t * dz)
+        if d < 0.0008 + tolerance * t:
             return t
-        t += 0.95 * d
+        t += d
         if t > far:
             return -1.0
     return -1.0
 
 
 @_compiled
-def _occlusion(shape, x, y, z, nx, ny, nz, strength):
+def _occlusion(rows, sleeve_at, chosen, x, y, z, nx, ny, nz, strength):
     """How much of the sky a point sees, 0 to 1: distances along its normal fall short where something is near."""
-    active = np.empty(32, np.int64)
     count = 0
-    for c in range(shape.roles.shape[0]):
-        d, _ = _capsule(shape, c, x, y, z)
-        if d < 2.0 * _OCCLUSION_REACH:
-            active[count] = c
+    for c in range(rows.shape[0]):
+        px, py, pz = x - rows[c, CENTRE], y - rows[c, CENTRE + 1], z - rows[c, CENTRE + 2]
+        limit = rows[c, REACH] + 2.0 * _OCCLUSION_REACH
+        if px * px + py * py + pz * pz < limit * limit and _capsule(rows, c, x, y, z) < 2.0 * _OCCLUSION_REACH:
+            _choose(rows, c, chosen, count)
             count += 1
     missing = 0.0
     weight = 0.8
     for step in (0.04, 0.11, 0.19, 0.29):
-        d = _distance(shape, active, count, x + step * nx, y + step * ny, z + step * nz)
+        d = _distance(chosen, count, sleeve_at, x + step * nx, y + step * ny, z + step * nz)
         missing += weight * max(step - d, 0.0) / step
         weight *= 0.62
     return max(0.0, 1.0 - 0.62 * strength * missing)
 
 
 @_compiled
-def _lit(shape, light, x, y, z, nx, ny, nz):
+def _lit(rows, sleeve_at, chosen, light, x, y, z, nx, ny, nz):
     """Share of the key light that reaches a point, 0 to 1, with a soft edge (Quilez, 2010)."""
-    lx, ly, lz = light.key[0], light.key[1], light.key[2]
+    lx, ly, lz = light[KEY], light[KEY + 1], light[KEY + 2]
     if nx * lx + ny * ly + nz * lz < -0.3:
         return 0.0
     x, y, z = x + 0.02 * nx, y + 0.02 * ny, z + 0.02 * nz
-    active = np.empty(32, np.int64)
     count = 0
     last = 0.0
-    for c in range(shape.roles.shape[0]):
-        gap, depth = _ray_gap(shape, c, x, y, z, lx, ly, lz)
-        if gap < depth / light.sharpness + 0.02:
-            active[count] = c
+    for c in range(rows.shape[0]):
+        px, py, pz = rows[c, CENTRE] - x, rows[c, CENTRE + 1] - y, rows[c, CENTRE + 2] - z
+        along = max(px * lx + py * ly + pz * lz, 0.0)
+        limit = rows[c, REACH] + 0.02 + (along + rows[c, REACH]) / light[SHARPNESS]
+        if px * px + py * py + pz * pz - along * along > limit * limit:
+            continue
+        gap, depth = _ray_gap(rows, c, x, y, z, lx, ly, lz)
+        if gap < depth / light[SHARPNESS] + 0.02:
+            _choose(rows, c, chosen, count)
             count += 1
-            last = max(last, depth + shape.radius[c, 0] + 0.1)
-    if count == 0:
-        return 1.0
+            last = max(last, depth + rows[c, RADIUS] + 0.1)
     share = 1.0
     t = 0.03
     for _ in range(_SHADOW_STEPS):
-        d = _distance(shape, active, count, x + t * lx, y + t * ly, z + t * lz)
-        share = min(share, light.sharpness * d / t)
+        if t > last:
+            break
+        d = _distance(chosen, count, sleeve_at, x + t * lx, y + t * ly, z + t * lz)
+        share = min(share, light[SHARPNESS] * d / t)
         if share < 0.02:
             return 0.0
         t += min(max(d, 0.035), 0.35)
-        if t > last:
-            break
     share = min(max(share, 0.0), 1.0)
     return share * share * (3.0 - 2.0 * share)
+
+
+@_compiled
+def _hash(i, j, k):
+    """A number in [0, 1) for a lattice point."""
+    h = (i * 73856093) ^ (j * 19349663) ^ (k * 83492791)
+    h = ((h ^ (h >> 15)) * 668265263) & 0xFFFFFFFF
+    h = ((h ^ (h >> 13)) * 374761393) & 0xFFFFFFFF
+    return (h ^ (h >> 16)) * 2.3283064365386963e-10
+
+
+@_compiled
+def _noise(x, y, z):
+    """Value noise in [0, 1]: smooth interpolation between lattice points."""
+    fx, fy, fz = math.floor(x), math.floor(y), math.floor(z)
+    i, j, k = int(fx), int(fy), int(fz)
+    x, y, z = x - fx, y - fy, z - fz
+    x, y, z = x * x * (3 - 2 * x), y * y * (3 - 2 * y), z * z * (3 - 2 * z)
+    a = _hash(i, j, k) * (1 - x) + _hash(i + 1, j, k) * x
+    b = _hash(i, j + 1, k) * (1 - x) + _hash(i + 1, j + 1, k) * x
+    c = _hash(i, j, k + 1) * (1 - x) + _hash(i + 1, j, k + 1) * x
+    d = _hash(i, j + 1, k + 1) * (1 - x) + _hash(i + 1, j + 1, k + 1) * x
+    return (a * (1 - y) + b * y) * (1 - z) + (c * (1 - y) + d * y) * z
 
 
 @_compiled
@@ -347,150 +473,153 @@ def _palm_lines(x, y):
 
 
 @_compiled
-def _paint(shape, skin, c, along, x, y, z, nx, ny, nz, out):
-    """Albedo (3,) into `out`; returns how glossy the place is (1 = skin)."""
-    if shape.parts[c] == FOREARM_PART:
-        ax, ay, az = shape.axis[c, 0], shape.axis[c, 1], shape.axis[c, 2]
-        length = math.sqrt(ax * ax + ay * ay + az * az)
-        reach = (x * ax + y * ay + z * az) / length
-        if reach > shape.sleeve - 0.004:
-            mix = 0.0
-            if skin.stripe_frequency > 0.0:
-                mix = 0.5 + 0.5 * math.sin(skin.stripe_frequency * reach)
-            weave = 0.85 + 0.3 * noise(14.0 * x + skin.offset, 14.0 * y, 14.0 * z)
-            fold = 0.8 + 0.4 * noise(2.5 * x, 2.5 * y + skin.offset, 5.0 * z)
-            for i in range(3):
-                out[i] = (skin.sleeve[i] * (1.0 - mix) + skin.stripe[i] * mix) * weave * fold
-            return 0.1
+def _paint(rows, c, sleeve_at, skin, x, y, z, nx, ny, nz):
+    """Albedo (three numbers) of a point on capsule c, and how glossy it is (1 = skin)."""
+    part = rows[c, PART]
+    bone = rows[c, BONE]
+    length = 1.0 / rows[c, INVERSE]
+    if part == FOREARM_PART:
+        reach = (x * rows[c, 3] + y * rows[c, 4] + z * rows[c, 5]) / length
+        if reach > sleeve_at - 0.004:
+            return _paint_sleeve(skin, reach, x, y, z)
 
-    facing = nx * shape.palmar[c, 0] + ny * shape.palmar[c, 1] + nz * shape.palmar[c, 2]
-    palm = _ramp(-0.25, 0.55, facing)
-    if shape.parts[c] == FOREARM_PART:
-        palm *= 0.35
-    broad = noise(5.0 * x + skin.offset, 5.0 * y, 5.0 * z) - 0.5
-    fine = noise(17.0 * x, 17.0 * y + skin.offset, 17.0 * z) - 0.5
-    shade = 1.0 + skin.mottle * (broad + 0.7 * fine)
-    red = 0.6 * broad * skin.mottle / 0.14
-    bone = shape.bone[c]
+    facing = nx * rows[c, PALMAR] + ny * rows[c, PALMAR + 1] + nz * rows[c, PALMAR + 2]
+    broad = _noise(5.0 * x + skin[OFFSET], 5.0 * y, 5.0 * z) - 0.5
+    fine = _noise(17.0 * x, 17.0 * y + skin[OFFSET], 17.0 * z) - 0.5
+    red = 4.0 * skin[MOTTLE] * broad
     groove = 0.0
-    gloss = 1.0
+    palm = _ramp(-0.25, 0.55, facing)
     if bone > 0:
-        ax, ay, az = shape.axis[c, 0], shape.axis[c, 1], shape.axis[c, 2]
-        length = math.sqrt(ax * ax + ay * ay + az * az)
-        # Signed distance along the bone, so that creases have the same width on every bone.
-        place = ((x - shape.start[c, 0]) * ax + (y - shape.start[c, 1]) * ay + (z - shape.start[c, 2]) * az) / length
-        inner, outer = _ramp(-0.1, 0.4, facing), _ramp(0.1, 0.6, -facing)
-        if bone > 1:
-            groove = max(groove, inner * max(_line(place, 0.016), 0.7 * _line(place + 0.035, 0.012)))
-            wrinkles = max(_line(place, 0.012), max(_line(place - 0.035, 0.010), _line(place + 0.035, 0.010)))
-            groove = max(groove, 0.5 * outer * wrinkles)
-        if bone < 3:
-            end = place - length
-            groove = max(groove, inner * max(_line(end, 0.016), 0.7 * _line(end + 0.035, 0.012)))
-            groove = max(groove, 0.5 * outer * max(_line(end, 0.012), _line(end + 0.035, 0.010)))
-            red += 0.7 * outer * _line(end, 0.09)
-        if bone == 1 and shape.parts[c] != THUMB:
-            groove = max(groove, inner * _line(place - 0.48 * length, 0.016))
-            red += 0.6 * outer * _line(place, 0.12)
+        px, py, pz = x - rows[c, 0], y - rows[c, 1], z - rows[c, 2]
+        place = (px * rows[c, 3] + py * rows[c, 4] + pz * rows[c, 5]) / length
         if bone == 3:
             red += 0.55 * _ramp(0.3, 1.0, place / length)
-            width = 0.79 * shape.radius[c, 1]
-            half = 1.02 * width if shape.parts[c] != THUMB else 1.12 * width
-            centre = length + 0.20 * shape.radius[c, 1] - 0.15 * half
-            v = (place - centre) / half
-            u = (
-                (x - shape.start[c, 0]) * shape.across[c, 0]
-                + (y - shape.start[c, 1]) * shape.across[c, 1]
-                + (z - shape.start[c, 2]) * shape.across[c, 2]
-            ) / width
-            rim = u * u * u * u + v * v * v * v
-            if facing < -0.2 and rim < 1.45:
+            if facing < -0.2:
+                across = px * rows[c, ACROSS] + py * rows[c, ACROSS + 1] + pz * rows[c, ACROSS + 2]
+                rim, free = _nail(rows[c, RADIUS] + rows[c, TAPER], part == THUMB, place - length, across)
                 if rim < 1.0:
-                    tip = _ramp(0.72, 0.86, v)
-                    for i in range(3):
-                        out[i] = skin.nail[i] * (1.0 + 0.25 * tip)
-                    return 4.0
-                groove = max(groove, 0.55 * (1.45 - rim) / 0.45)
-    elif shape.parts[c] == PALM_PART and nz > 0.1:
+                    white = 1.0 + 0.2 * free
+                    return skin[NAIL] * white, skin[NAIL + 1] * white, skin[NAIL + 2] * white, 3.5
+                groove = 0.5 * max(1.45 - rim, 0.0) / 0.45
+        groove = max(groove, _digit_creases(part, bone, place, length, facing))
+        red += 0.6 * _ramp(0.1, 0.6, -facing) * _line(place if bone == 1 else place - length, 0.10) * (bone < 3)
+    elif part == PALM_PART and nz > 0.1:
         groove = _palm_lines(x, y) * _ramp(0.2, 0.7, nz)
-    elif shape.parts[c] == FOREARM_PART:
-        # Two folds where the wrist bends.
-        reach = math.sqrt(x * x + y * y)
-        groove = 0.7 * _ramp(0.2, 0.7, nz) * max(_line(y + 0.02, 0.014), 0.7 * _line(y + 0.10, 0.012)) * (reach < 0.5)
-    shade *= 1.0 - skin.crease * groove
-    for i in range(3):
-        tint = (0.10, -0.07, -0.06)[i] * (red + 0.8 * groove * skin.crease)
-        out[i] = (skin.back[i] * (1.0 - palm) + skin.palm[i] * palm) * shade * (1.0 + tint)
-    return gloss
+    elif part == FOREARM_PART:
+        palm *= 0.35
+        groove = 0.5 * _ramp(0.2, 0.7, nz) * max(_line(y + 0.02, 0.014), 0.7 * _line(y + 0.10, 0.012))
+    shade = (1.0 + skin[MOTTLE] * (broad + 0.7 * fine)) * (1.0 - skin[CREASE] * groove)
+    red += 0.8 * groove * skin[CREASE]
+    return (
+        (skin[HAND_BACK] + palm * (skin[HAND_PALM] - skin[HAND_BACK])) * shade * (1.0 + 0.10 * red),
+        (skin[HAND_BACK + 1] + palm * (skin[HAND_PALM + 1] - skin[HAND_BACK + 1])) * shade * (1.0 - 0.07 * red),
+        (skin[HAND_BACK + 2] + palm * (skin[HAND_PALM + 2] - skin[HAND_BACK + 2])) * shade * (1.0 - 0.06 * red),
+        1.0,
+    )
 
 
 @_compiled
-def render_hand(shape, view, light, skin, samples):
+def _paint_sleeve(skin, reach, x, y, z):
+    """Cloth with stripes around the arm, a weave and folds."""
+    mix = 0.5 + 0.5 * math.sin(skin[STRIPE_FREQUENCY] * reach) if skin[STRIPE_FREQUENCY] > 0.0 else 0.0
+    weave = 0.85 + 0.3 * _noise(14.0 * x + skin[OFFSET], 14.0 * y, 14.0 * z)
+    fold = weave * (0.75 + 0.5 * _noise(2.5 * x, 2.5 * y + skin[OFFSET], 5.0 * z))
+    return (
+        (skin[SLEEVE] + mix * (skin[STRIPE] - skin[SLEEVE])) * fold,
+        (skin[SLEEVE + 1] + mix * (skin[STRIPE + 1] - skin[SLEEVE + 1])) * fold,
+        (skin[SLEEVE + 2] + mix * (skin[STRIPE + 2] - skin[SLEEVE + 2])) * fold,
+        0.1,
+    )
+
+
+@_compiled
+def _nail(tip_radius, is_thumb, beyond, across):
+    """How far out of the nail's middle a place lies (1 = its rim, a superellipse), and how near to its free edge.
+
+    `beyond` and `across` are measured from the end of the last bone's axis.
+    """
+    half_width = 0.79 * tip_radius
+    half_length = half_width * (1.12 if is_thumb else 1.02)
+    u = across / half_width
+    v = (beyond - 0.20 * tip_radius + 0.15 * half_length) / half_length
+    return u**4 + v**4, _ramp(0.72, 0.86, v)
+
+
+@_compiled
+def _digit_creases(part, bone, place, length, facing):
+    """Depth of the folds at a digit's joints, 0 to 1: deep on the palmar side, faint wrinkles on the back."""
+    inner, outer = _ramp(-0.1, 0.4, facing), 0.35 * _ramp(0.1, 0.6, -facing)
+    depth = 0.0
+    # From the next joint, towards the base and towards the tip.
+    before, after = place, place - length
+    if bone > 1:
+        depth = max(inner * max(_line(before, 0.014), 0.6 * _line(before - 0.03, 0.010)), outer * _line(before, 0.03))
+    if bone < 3:
+        fold = max(inner * max(_line(after, 0.014), 0.6 * _line(after + 0.03, 0.010)), outer * _line(after, 0.03))
+        depth = max(depth, fold)
+    if bone == 1 and part != THUMB:
+        depth = max(depth, inner * _line(place - 0.46 * length, 0.014))
+    return depth
+
+
+@_compiled
+def render_hand(rows, sleeve_at, view, light, skin, samples, block):
     """March and shade one hand.
 
     Args:
-        shape, view, light, skin: what is seen.
+        rows: its n <= 32 capsules (n, COLUMNS).
+        sleeve_at: distance along the forearm at which a sleeve begins; 100 when there is none.
+        view, light, skin: vectors of `View`, `Light` and `Skin`.
         samples: rays a pixel and side; 1 sends 2 x 2 rays only where the picture changes.
+        block: pixels a side of the squares within which equal parts share their shadow and occlusion.
 
     Returns:
-        colour: linear light times coverage (size, size, 3).
-        coverage: (size, size), 0 to 1.
+        colour: float32, linear light times coverage (size, size, 3).
+        coverage: float32 (size, size), 0 to 1.
         parts: uint8 (size, size): 0 background, 1 thumb to 5 little finger, 6 palm, 7 forearm; the most frequent one.
-        depth: (size, size) of the nearest sample; infinite on background.
+        depth: float32 (size, size) of the nearest sample; infinite on background.
     """
-    size = view.size
-    bits, near, far = _cover(shape, view)
-    colour = np.zeros((size, size, 3))
-    coverage = np.zeros((size, size))
+    size = int(view[SIZE])
+    bits, near, far = _cover(rows, sleeve_at, view)
+    colour = np.zeros((size, size, 3), np.float32)
+    coverage = np.zeros((size, size), np.float32)
     parts = np.zeros((size, size), np.uint8)
-    depth = np.full((size, size), np.inf)
-    active = np.empty(32, np.int64)
-    scratch = np.empty(3)
-    for row in range(size):
-        for column in range(size):
-            if bits[row, column] != 0:
-                _pixel(
-                    shape,
-                    view,
-                    light,
-                    skin,
-                    samples,
-                    row,
-                    column,
-                    bits[row, column],
-                    near[row, column],
-                    far[row, column],
-                    active,
-                    scratch,
-                    colour,
-                    coverage,
-                    parts,
-                    depth,
-                )
+    depth = np.full((size, size), np.float32(np.inf))
+    seen = colour, coverage, parts, depth
+    touched = bits, near, far
+    _render_where(bits != 0, rows, sleeve_at, view, light, skin, samples, block, touched, seen)
     if samples == 1:
         edges = _edges(parts, depth, bits)
-        for row in range(size):
-            for column in range(size):
-                if edges[row, column]:
-                    _pixel(
-                        shape,
-                        view,
-                        light,
-                        skin,
-                        2,
-                        row,
-                        column,
-                        bits[row, column],
-                        near[row, column],
-                        far[row, column],
-                        active,
-                        scratch,
-                        colour,
-                        coverage,
-                        parts,
-                        depth,
+        _render_where(edges, rows, sleeve_at, view, light, skin, 2, block, touched, seen)
+    return seen
+
+
+@_compiled
+def _render_where(wanted, rows, sleeve_at, view, light, skin, samples, block, touched, seen):
+    """Render the wanted pixels, square by square."""
+    size = int(view[SIZE])
+    colour, coverage, parts, depth = seen
+    bits, near, far = touched
+    # Capsules that a pixel's rays may touch; capsules that matter to a point's light; light that samples share.
+    chosen, nearby, shared = np.empty((32, COLUMNS)), np.empty((32, COLUMNS)), np.empty(4)
+    blocks = -(-size // block)
+    for number in range(blocks * blocks):
+        top, left = number // blocks * block, number % blocks * block
+        shared[0] = -1.0
+        for row in range(top, min(top + block, size)):
+            for column in range(left, min(left + block, size)):
+                if wanted[row, column]:
+                    count = 0
+                    for c in range(rows.shape[0]):
+                        if (bits[row, column] >> np.uint32(c)) & np.uint32(1):
+                            _choose(rows, c, chosen, count)
+                            count += 1
+                    red, green, blue, covered, nearest, part = _pixel(
+                        *(rows, sleeve_at, view, light, skin, samples, row, column),
+                        *(near[row, column], far[row, column], chosen, count, nearby, shared),
                     )
-    return colour, coverage, parts, depth
+                    colour[row, column, 0], colour[row, column, 1], colour[row, column, 2] = red, green, blue
+                    coverage[row, column], depth[row, column], parts[row, column] = covered, nearest, part
 
 
 @_compiled
@@ -513,74 +642,66 @@ def _edges(parts, depth, bits):
 
 
 @_compiled
-def _pixel(
-    shape, view, light, skin, samples, row, column, mask, near, far, active, scratch, colour, coverage, parts, depth
-):
-    """Send samples x samples rays through a pixel and write what they meet."""
-    count = 0
-    for c in range(shape.roles.shape[0]):
-        if (mask >> np.uint32(c)) & np.uint32(1):
-            active[count] = c
-            count += 1
-    ex, ey, ez = view.eye[0], view.eye[1], view.eye[2]
-    red = green = blue = 0.0
+def _pixel(rows, sleeve_at, view, light, skin, samples, row, column, near, far, chosen, count, nearby, shared):
+    """What samples x samples rays through a pixel meet: red, green, blue, coverage, least depth, most frequent part."""
+    red, green, blue = 0.0, 0.0, 0.0
     hits = 0
     nearest = np.inf
-    # How many samples show each part, four bits a part: samples * samples <= 15 rays.
+    # How many samples show each part, four bits a part.
     tally = 0
-    known_part, known_depth, occlusion, lit = -1, 0.0, 1.0, 1.0
     for s in range(samples * samples):
         dx, dy, dz = _direction(view, column + (s % samples + 0.5) / samples, row + (s // samples + 0.5) / samples)
-        t = _march(shape, active, count, view, dx, dy, dz, near, far)
-        if t < 0.0:
-            continue
-        hits += 1
-        nearest = min(nearest, t)
-        x, y, z = ex + t * dx, ey + t * dy, ez + t * dz
-        c, _, along = _closest_capsule(shape, active, count, x, y, z)
-        part = shape.parts[c]
-        tally += 1 << (4 * part)
-        nx, ny, nz = _normal(shape, active, count, x, y, z)
-        if part != known_part or abs(t - known_depth) > _SHARED_DEPTH:
-            known_part, known_depth = part, t
-            occlusion = _occlusion(shape, x, y, z, nx, ny, nz, light.occlusion)
-            lit = _lit(shape, light, x, y, z, nx, ny, nz)
-        gloss = _paint(shape, skin, c, along, x, y, z, nx, ny, nz, scratch)
-
-        facing_light = nx * light.key[0] + ny * light.key[1] + nz * light.key[2]
-        facing_eye = max(-(nx * dx + ny * dy + nz * dz), 0.0)
-        hx, hy, hz = light.key[0] - dx, light.key[1] - dy, light.key[2] - dz
-        half = (nx * hx + ny * hy + nz * hz) / max(math.sqrt(hx * hx + hy * hy + hz * hz), 1e-9)
-        shine = 0.0
-        if half > 0.0 and facing_light > 0.0:
-            shine = half**22
-        shine *= 0.045 * gloss * lit
-        sky = 0.5 + 0.5 * (nx * light.up[0] + ny * light.up[1] + nz * light.up[2])
-        for i in range(3):
-            albedo = min(max(scratch[i], 0.0), 0.95)
-            # Light wraps further around skin in red than in blue: it scatters further before it leaves.
-            wrap = (0.36, 0.22, 0.18)[i]
-            diffuse = max((facing_light + wrap) / (1.0 + wrap), 0.0)
-            # Light from neighbouring skin fills creases with skin colour (Jimenez et al., SIGGRAPH course, 2016).
-            open_sky = occlusion / (1.0 - albedo * (1.0 - occlusion))
-            ambient = (light.ground_colour[i] * (1.0 - sky) + light.sky_colour[i] * sky) * open_sky
-            shadow = lit ** (0.75, 1.0, 1.1)[i]
-            value = albedo * (light.key_colour[i] * diffuse * shadow + ambient + light.fill * facing_eye * open_sky)
-            value += light.key_colour[i] * shine
-            if i == 0:
-                red += value
-            elif i == 1:
-                green += value
-            else:
-                blue += value
+        t = _march(chosen, count, sleeve_at, view, dx, dy, dz, near, far)
+        if t >= 0.0:
+            x, y, z = view[EYE] + t * dx, view[EYE + 1] + t * dy, view[EYE + 2] + t * dz
+            c = _closest_capsule(chosen, count, x, y, z)
+            part = int(chosen[c, PART])
+            nx, ny, nz = _normal(chosen, count, sleeve_at, x, y, z)
+            if part != shared[0] or abs(t - shared[1]) > _SHARED_DEPTH:
+                shared[0], shared[1] = part, t
+                shared[2] = _occlusion(rows, sleeve_at, nearby, x, y, z, nx, ny, nz, light[OCCLUSION])
+                shared[3] = _lit(rows, sleeve_at, nearby, light, x, y, z, nx, ny, nz)
+            albedo = _paint(chosen, c, sleeve_at, skin, x, y, z, nx, ny, nz)
+            r, g, b = _shade(light, albedo, shared[2], shared[3], nx, ny, nz, dx, dy, dz)
+            red, green, blue = red + r, green + g, blue + b
+            hits += 1
+            nearest = min(nearest, t)
+            tally += 1 << (4 * part)
     rays = samples * samples
-    colour[row, column, 0], colour[row, column, 1], colour[row, column, 2] = red / rays, green / rays, blue / rays
-    coverage[row, column] = hits / rays
-    depth[row, column] = nearest
     best, most = 0, 0
     if 2 * hits >= rays:
         for part in range(1, 8):
             frequency = (tally >> (4 * part)) & 15
             if frequency > most:
                 best, most = part, frequency
-    parts[row, column] = best
+    return red / rays, green / rays, blue / rays, hits / rays, nearest, best
+
+
+@_compiled
+def _shade(light, albedo, occlusion, lit, nx, ny, nz, dx, dy, dz):
+    """Light (red, green, blue) that a surface sends back along a ray."""
+    facing_light = nx * light[KEY] + ny * light[KEY + 1] + nz * light[KEY + 2]
+    facing_eye = max(-(nx * dx + ny * dy + nz * dz), 0.0)
+    hx, hy, hz = light[KEY] - dx, light[KEY + 1] - dy, light[KEY + 2] - dz
+    half = (nx * hx + ny * hy + nz * hz) / max(math.sqrt(hx * hx + hy * hy + hz * hz), 1e-9)
+    gloss = albedo[3]
+    shine = 0.045 * gloss * lit * half**22 if half > 0.0 and facing_light > 0.0 else 0.0
+    sky = 0.5 + 0.5 * (nx * light[SKYWARD] + ny * light[SKYWARD + 1] + nz * light[SKYWARD + 2])
+    # Light goes farther through skin in red than in blue: it wraps further around, and its shadows begin softer.
+    red_lit = math.sqrt(lit) * math.sqrt(math.sqrt(lit))
+    return (
+        _reflect(light, albedo[0], 0, facing_light, 0.36, red_lit, sky, facing_eye, occlusion, shine),
+        _reflect(light, albedo[1], 1, facing_light, 0.22, lit, sky, facing_eye, occlusion, shine),
+        _reflect(light, albedo[2], 2, facing_light, 0.18, lit, sky, facing_eye, occlusion, shine),
+    )
+
+
+@_compiled
+def _reflect(light, albedo, i, facing_light, wrap, lit, sky, facing_eye, occlusion, shine):
+    """Light of one colour channel: wrapped Lambert, sky and ground, a light at the camera, and gloss."""
+    albedo = min(max(albedo, 0.0), 0.95)
+    diffuse = max((facing_light + wrap) / (1.0 + wrap), 0.0) * lit
+    # Light from neighbouring skin fills creases with skin colour (Jimenez et al., SIGGRAPH course, 2016).
+    open_sky = occlusion / (1.0 - albedo * (1.0 - occlusion))
+    ambient = light[GROUND_COLOUR + i] * (1.0 - sky) + light[SKY_COLOUR + i] * sky + light[FILL] * facing_eye
+    return albedo * (light[KEY_COLOUR + i] * diffuse + ambient * open_sky) + light[KEY_COLOUR + i] * shine

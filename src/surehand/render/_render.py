@@ -20,16 +20,21 @@ from surehand.render._background import background
 from surehand.render._classes import CLASSES, class_name
 from surehand.render._factors import Factors, draw_factors
 from surehand.render._handshapes import Handshapes, default_handshapes
-from surehand.render._march_kernels import FOREARM_PART, PALM_PART, render_hand
-from surehand.render._picture_kernels import blur, linear_to_srgb, picture_style, smear
+from surehand.render._march_kernels import FOREARM_PART, PALM_PART, render_hand, vector
+from surehand.render._picture_kernels import blur, cover_with, linear_to_srgb, picture_style, smear
 from surehand.render._scene import Scene, project, scene_of
 from surehand.render._skin import skin_of, tone_albedo
 
 SMALLEST, LARGEST = 16, 2048
 # Below this size four rays are sent through every pixel, above only where the picture changes.
 _ALL_FOUR_RAYS_BELOW = 128
+# Shadow and occlusion are soft: this many places along a side are enough.
+_LIGHT_RESOLUTION = 96
 # A camera pulls the hand towards this brightness (linear), by this power of what is missing.
 _EXPOSURE_TARGET, _EXPOSURE_POWER = 0.40, 0.45
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+# How dark a hand is before the light, times that.
+_BACK_LIT = 0.42
 # A joint is hidden when what is seen on its ray lies further before it than flesh is thick, palm widths.
 _FLESH = 0.30
 
@@ -102,10 +107,21 @@ def render(
     )
     parts = np.zeros((size, size), np.uint8)
     joints, visible = np.full((21, 2), np.nan), np.zeros(21, bool)
+    if factors.back_light:
+        # Behind a hand in back light it is bright.
+        light = light * np.float32(1.3) + np.float32(0.25)
     if scene is not None:
-        samples = 2 if size < _ALL_FOUR_RAYS_BELOW else 1
-        colour, coverage, parts, depth = render_hand(scene.shape, scene.view, scene.light, skin_of(factors), samples)
-        light = _expose(colour, coverage, factors) + (1 - coverage[..., None]) * _behind(light, factors)
+        samples, block = (2, 1) if size < _ALL_FOUR_RAYS_BELOW else (1, round(size / _LIGHT_RESOLUTION))
+        colour, coverage, parts, depth = render_hand(
+            scene.capsules,
+            scene.sleeve,
+            vector(scene.view),
+            vector(scene.light),
+            vector(skin_of(factors)),
+            samples,
+            block,
+        )
+        cover_with(light, colour, coverage, _gain(colour, coverage, factors))
         joints, visible = _joints(scene, parts, depth)
     mask = (parts > 0) & (parts != FOREARM_PART)
     return Rendering(_photograph(light, factors), name, mask, parts, _box(mask), joints, visible, factors)
@@ -117,20 +133,14 @@ def check_size(size: int) -> None:
         raise UsageError(f"size must lie in {SMALLEST} to {LARGEST} pixels; got {size}")
 
 
-def _expose(colour: NDArray[np.float64], coverage: NDArray[np.float64], factors: Factors) -> NDArray[np.float64]:
-    """What the camera's automatic exposure makes of the hand."""
-    area = float(coverage.sum())
-    mean = float((colour @ np.array([0.2126, 0.7152, 0.0722])).sum()) / max(area, 1.0)
+def _gain(colour: NDArray[np.float32], coverage: NDArray[np.float32], factors: Factors) -> float:
+    """The camera's automatic exposure for the hand."""
+    mean = float(colour.sum(axis=(0, 1)) @ _LUMINANCE) / max(float(coverage.sum()), 1.0)
     gain = factors.exposure * (_EXPOSURE_TARGET / max(mean, 0.005)) ** _EXPOSURE_POWER
-    return colour * (gain * (0.42 if factors.back_light else 1.0))
+    return gain * (_BACK_LIT if factors.back_light else 1.0)
 
 
-def _behind(light: NDArray[np.float64], factors: Factors) -> NDArray[np.float64]:
-    """The background; behind a hand in back light it is bright."""
-    return light * 1.3 + 0.25 if factors.back_light else light
-
-
-def _photograph(light: NDArray[np.float64], factors: Factors) -> NDArray[np.uint8]:
+def _photograph(light: NDArray[np.float32], factors: Factors) -> NDArray[np.uint8]:
     """Lens, sensor, picture style and JPEG file."""
     size = light.shape[0]
     image = blur(linear_to_srgb(light), factors.blur * size)
@@ -139,7 +149,7 @@ def _photograph(light: NDArray[np.float64], factors: Factors) -> NDArray[np.uint
     grain = generator(factors.noise_scene, "grain").standard_normal((size, size, 3), np.float32)
     pixels = picture_style(
         image,
-        factors.gamma,
+        np.linspace(0.0, 1.0, 257) ** factors.gamma,
         factors.contrast,
         factors.brightness,
         factors.saturation,
@@ -154,7 +164,7 @@ def _photograph(light: NDArray[np.float64], factors: Factors) -> NDArray[np.uint
 
 
 def _joints(
-    scene: Scene, parts: NDArray[np.uint8], depth: NDArray[np.float64]
+    scene: Scene, parts: NDArray[np.uint8], depth: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     points, distance = project(scene.skeleton.joints, scene.view)
     size = parts.shape[0]

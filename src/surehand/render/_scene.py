@@ -10,7 +10,7 @@ from surehand.render._capsules import Limb, capsules
 from surehand.render._factors import Factors
 from surehand.render._handshapes import Handshapes, Proportions, Variant
 from surehand.render._kinematics import Skeleton, pose
-from surehand.render._march_kernels import Light, Shape, View
+from surehand.render._march_kernels import Light, Triple, View
 
 # The joint box may leave the frame by this share of the image width.
 _MARGIN = 0.06
@@ -24,13 +24,15 @@ class Scene:
 
     Attributes:
         skeleton: in the hand frame of a right hand.
-        shape: its capsules.
-        view: the camera; its rotation is improper for a left hand.
+        capsules: rows as `render_hand` takes them.
+        sleeve: where along the forearm it begins.
+        view: the camera.
         light: in the hand frame.
     """
 
     skeleton: Skeleton
-    shape: Shape
+    capsules: NDArray[np.float64]
+    sleeve: float
     view: View
     light: Light
 
@@ -52,8 +54,14 @@ def scene_of(class_name: str, factors: Factors, shapes: Handshapes, size: int) -
     forearm = rotation.T @ (forearm / np.linalg.norm(forearm))
     limb = Limb(forearm=_in_reach(forearm), width=factors.wrist, sleeve=factors.sleeve)
     mirror = np.diag([-1.0 if factors.hand == "left" else 1.0, 1.0, 1.0])
-    view = _view(mirror @ rotation, skeleton.joints, factors, class_name == "nothing", size)
-    return Scene(skeleton, capsules(skeleton, proportions, factors.palm, limb), view, _light(view.rotation, factors))
+    to_camera = mirror @ rotation
+    return Scene(
+        skeleton=skeleton,
+        capsules=capsules(skeleton, proportions, factors.palm, limb),
+        sleeve=float(factors.sleeve),
+        view=_view(to_camera, skeleton.joints, factors, class_name == "nothing", size),
+        light=_light(to_camera, factors),
+    )
 
 
 def signer_proportions(average: Proportions, factors: Factors) -> Proportions:
@@ -150,12 +158,19 @@ def _view(
         offset = (-0.5 - _MARGIN + room * wanted) / focal - low
     translation = np.array([offset[0] * distance, offset[1] * distance, -distance])
     translation -= rotation @ joints.mean(axis=0)
-    return View(rotation=rotation, eye=-(rotation.T @ translation), focal=float(focal), size=size)
+    return View(
+        right=_triple(rotation[0]),
+        up=_triple(rotation[1]),
+        back=_triple(rotation[2]),
+        eye=_triple(-(rotation.T @ translation)),
+        focal=float(focal),
+        size=size,
+    )
 
 
 def project(points: NDArray[np.float64], view: View) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Where points of the hand frame (n, 3) fall in the image, pixels (n, 2), and how far from the eye (n,)."""
-    seen = (points - view.eye) @ view.rotation.T
+    seen = (points - np.array(view.eye)) @ np.array([view.right, view.up, view.back]).T
     x = (0.5 + view.focal * seen[:, 0] / -seen[:, 2]) * view.size
     y = (0.5 - view.focal * seen[:, 1] / -seen[:, 2]) * view.size
     return np.stack([x, y], axis=1), np.sqrt((seen * seen).sum(axis=1))
@@ -172,12 +187,16 @@ def _light(rotation: NDArray[np.float64], factors: Factors) -> Light:
     warm = factors.light_warmth
     tint = np.array([1 + factors.ambient_warmth, 1.0, 1 - factors.ambient_warmth])
     return Light(
-        key=rotation.T @ key,
-        key_colour=factors.light_intensity * np.array([1 + warm, 1.0, 1 - warm]),
-        sky_colour=ambient * tint,
-        ground_colour=ambient * factors.ground * tint,
-        up=rotation.T @ np.array([0.0, 1.0, 0.0]),
+        key=_triple(rotation.T @ key),
+        key_colour=_triple(factors.light_intensity * np.array([1 + warm, 1.0, 1 - warm])),
+        sky_colour=_triple(ambient * tint),
+        ground_colour=_triple(ambient * factors.ground * tint),
+        up=_triple(rotation[1]),
         fill=float(factors.fill * (0.3 if factors.back_light else 1.0)),
         sharpness=float(factors.shadow_sharpness),
         occlusion=float(factors.occlusion),
     )
+
+
+def _triple(vector: NDArray[np.float64]) -> Triple:
+    return float(vector[0]), float(vector[1]), float(vector[2])

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surehand.render._factors import Factors
-from surehand.render._march_kernels import Skin
+from surehand.render._march_kernels import Skin, Triple
 
 # Monk Skin Tone Scale (Monk, 2019; skintone.google), sRGB.
 MONK_TONES = (
@@ -57,13 +57,17 @@ def skin_of(factors: Factors) -> Skin:
     striped = stripe > 0.7
     second = np.array(colorsys.hsv_to_rgb((hue + 0.4 * frequency) % 1.0, 0.4, 0.9 * (1 - 0.7 * value))) ** 2
     return Skin(
-        back=back,
-        palm=palm,
-        nail=nail,
-        sleeve=sleeve,
-        stripe=second,
+        back=_triple(back),
+        palm=_triple(palm),
+        nail=_triple(nail),
+        sleeve=_triple(sleeve),
+        stripe=_triple(second),
         stripe_frequency=6.0 + 20.0 * frequency if striped else 0.0,
         crease=float(factors.crease),
         mottle=0.14,
         offset=float(factors.skin_scene),
     )
+
+
+def _triple(vector: NDArray[np.float64]) -> Triple:
+    return float(vector[0]), float(vector[1]), float(vector[2])
