@@ -68,7 +68,7 @@ def audit(
         for name in settings.models:
             record["models"][name], classifier = _model(name, settings, folder, dataset, external, metrics, tell)
             publish("running")
-        if record["speech"] is None and set("HELO") <= set(dataset.manifest.classes):
+        if record["speech"] is None and report.manual_alphabet(dataset.manifest.classes):
             record["speech"] = speech_stage(folder, classifier, dataset.samples("grouped"), tell)
         record["verdict"] = report.verdict({**record, "status": "complete"})
         publish("complete")

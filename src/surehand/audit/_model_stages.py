@@ -15,6 +15,7 @@ from surehand.data import Dataset, Samples, read_image, to_images
 from surehand.explain import explain
 from surehand.models import Classifier, save
 from surehand.randomness import generator
+from surehand.report import MOTION_LETTERS, manual_alphabet
 from surehand.train import Epoch, Evaluation, Settings, Step, evaluate, fit_temperature, predict, train
 
 from ._folder import Result, RunFolder
@@ -22,8 +23,6 @@ from ._narrator import Narrator
 from ._settings import AuditSettings
 from ._tables import write_batch, write_curve, write_evaluation
 
-# Their signs are motions: a still frame of them is ambiguous by nature.
-MOTION_LETTERS = ("J", "Z")
 ORIGINAL_BATCH = 128
 EXAMPLES = 4
 # LIME's superpixels depend on resolution; the original system's photographs had 200 pixels.
@@ -112,6 +111,10 @@ def evaluate_stage(
             "accuracy": _by_set({set_name: asdict(e.accuracy) for set_name, e in found.items()}),
             "accuracy_without_motion_letters": _without_motion_letters(found),
             "confused": [asdict(c) for c in grouped.most_confused()],
+            "never_recognised": {
+                set_name: [score.name for score in e.class_scores if score.support and not score.recall]
+                for set_name, e in found.items()
+            },
             "calibration": {
                 "ece": grouped.ece,
                 "ece_before": uncalibrated.ece,
@@ -231,9 +234,8 @@ def _examples(folder: RunFolder, name: str, classifier: Classifier, chosen: Samp
         turned = np.flatnonzero(files.success & (files.clean_prediction == result.labels))
         if len(turned) >= EXAMPLES:
             break
-    return [
-        _example(folder, name, number, classifier, files, result, i) for number, i in enumerate(turned[:EXAMPLES].tolist(), 1)
-    ]
+    shown = enumerate(turned[:EXAMPLES].tolist(), 1)
+    return [_example(folder, name, number, classifier, files, result, i) for number, i in shown]
 
 
 def _example(
@@ -280,7 +282,7 @@ def _by_set(values: dict[str, Any]) -> Result:
 
 
 def _without_motion_letters(found: dict[str, Evaluation]) -> Result | None:
-    if not set(MOTION_LETTERS) <= set(found["grouped"].classes) or "nothing" not in found["grouped"].classes:
+    if not manual_alphabet(found["grouped"].classes):
         return None
     return _by_set({name: asdict(e.accuracy_without(MOTION_LETTERS)) for name, e in found.items()})
 

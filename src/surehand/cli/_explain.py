@@ -62,8 +62,8 @@ def explain(
     out.mkdir(parents=True, exist_ok=True)
     arrays = out / f"{image.stem}-{method}.npz"
     found.save(arrays)
-    figures = report.draw_explanation(arrays, classifier.classes, out / f"{image.stem}-{method}")
     name, sure = classifier.classes[found.target], float(found.probabilities[found.target])
+    figures = report.write_explanation(arrays, name, found.top(), out)
     result = {
         "target": name,
         "probability": sure,

@@ -146,7 +146,8 @@ def _failure(record: dict, gates: dict[str, float]) -> str | None:
 
 
 def _summary(record: dict, folder: Path) -> str:
-    lines = [record["verdict"]["sentence"], ""]
+    verdict = record["verdict"]
+    lines = [f"{verdict['level'].capitalize()}: {verdict['sentence']}", ""]
     for model, found in record["models"].items():
         accuracy = {"random split": found["accuracy"]["random"], "grouped split": found["accuracy"]["grouped"]}
         accuracy |= found["accuracy"]["external"]

@@ -61,20 +61,43 @@ def read_lime(run: Run, model: str) -> LimeSteps | None:
     arrays = run.arrays(lime.get("arrays"))
     if arrays is None or "segments" not in arrays:
         return None
-    target = int(json.loads(str(arrays["header"]))["target"])
+    name = lime.get("target") or run.classes[_header(arrays)["target"]]
+    return lime_steps(arrays, run.label(name), tuple(lime["top"]))
+
+
+def lime_steps(arrays: dict[str, np.ndarray], target: str, top: tuple[int, ...]) -> LimeSteps:
+    """A saved explanation ready to be drawn.
+
+    Args:
+        arrays: of the .npz file that `explain` saved.
+        target: name of the class explained.
+        top: superpixels shown in the result.
+    """
+    header = _header(arrays)
     return LimeSteps(
         image=_rows_first(arrays["image"]),
         hidden=_rows_first(arrays["hidden"]),
         segments=arrays["segments"],
         masks=arrays["masks"].astype(bool),
         weights=arrays["weights"],
-        predictions=arrays["predictions"][:, target],
+        predictions=arrays["predictions"][:, header["target"]],
         coefficients=arrays["coefficients"],
         standard_errors=arrays["standard_errors"],
-        top=tuple(int(superpixel) for superpixel in lime["top"]),
-        target=run.label(lime.get("target") or run.classes[target]),
-        r2=lime.get("r2"),
+        top=tuple(map(int, top)),
+        target=target,
+        r2=header["r2"],
     )
+
+
+def _header(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    header: dict[str, Any] = json.loads(str(arrays["header"]))
+    return header
+
+
+def draw_lime_strip(name: str, lime: LimeSteps) -> Drawing:
+    """All five steps in one row."""
+    with style():
+        return _strip(name, lime)
 
 
 def draw_lime(run: Run, model: str) -> list[Drawing]:

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from surehand.report._card import model_card
+from surehand.report._draw_lime import draw_lime_strip, lime_steps
 from surehand.report._figures import draw_figures, render, write
 from surehand.report._page import page
 from surehand.report._run import read_run
@@ -35,3 +38,17 @@ def write_report(folder: Path) -> tuple[Path, ...]:
         write(html, page(run, drawings, texts, files).encode("utf-8")),
         write(card, model_card(run).encode("utf-8")),
     )
+
+
+def write_explanation(arrays: Path, target: str, top: tuple[int, ...], folder: Path) -> tuple[Path, ...]:
+    """Draw the steps of one saved LIME explanation in a row, as SVG and PNG.
+
+    Args:
+        arrays: the .npz file that the explanation was saved as; its name names the figure.
+        target: name of the class explained.
+        top: superpixels shown in the result.
+        folder: where the figure goes; made if missing.
+    """
+    with np.load(arrays, allow_pickle=False) as archive:
+        lime = lime_steps({key: archive[key] for key in archive.files}, target, top)
+    return render((draw_lime_strip(arrays.stem, lime),), folder)[1]
