@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from surehand.data import read_image
-from surehand.data._decode import UndecodableError
-from surehand.errors import DataError
 from surehand.data import _decode as rules
-from surehand.data._decode import decode, middle_square, resize
+from surehand.data import read_image
+from surehand.data._decode import UndecodableError, decode, middle_square, resize
+from surehand.errors import DataError
 
 
 def encoded(image: Image.Image, form: str, **options) -> bytes:
@@ -233,7 +232,7 @@ def test_one_image_that_cannot_be_used_is_named(tmp_path, content):
     path = tmp_path / "broken.jpg"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(DataError, match="broken.jpg cannot be"):
+    with pytest.raises(DataError, match=r"broken\.jpg cannot be"):
         read_image(path, 64)
 
 
