@@ -19,7 +19,9 @@ Vector = NDArray[np.float64]
 MIDDLE = np.array([0.5, 0.5])
 
 
-def background(kind: str, scene: int, brightness: float, blur_width: float, skin: Vector, size: int) -> Vector:
+def background(
+    kind: str, scene: int, brightness: float, blur_width: float, skin: Vector, size: int
+) -> NDArray[np.float32]:
     """Paint a background.
 
     Args:
@@ -31,7 +33,7 @@ def background(kind: str, scene: int, brightness: float, blur_width: float, skin
         size: pixels.
 
     Returns:
-        Linear light, (size, size, 3), about [0, 1].
+        Linear light, float32 (size, size, 3), about [0, 1].
     """
     dice = _Dice(generator(scene, "background", kind))
     canvas = PAINTERS[kind](dice)
@@ -39,7 +41,8 @@ def background(kind: str, scene: int, brightness: float, blur_width: float, skin
     image = canvas.paint(size)
     if blur_width > 0:
         image = kernels.blur(image, blur_width * size)
-    return kernels.to_linear(image, brightness)
+    linear: NDArray[np.float32] = kernels.to_linear(image, brightness)
+    return linear
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class _Dice:
             hue = self.between(75, 140)
         else:
             hue = self.between(0, 360)
-        saturation = self.between(0, 0.14) if self.chance(grey) else 0.75 * self.random.random() ** 1.8
+        saturation = self.between(0, 0.14) if self.chance(grey) else 0.65 * self.random.random() ** 2
         value = low + (0.98 - low) * self.random.random() ** 0.8
         return np.array(colorsys.hsv_to_rgb(hue / 360, saturation, value))
 
@@ -143,21 +146,25 @@ class _Canvas:
         form[[kernels.SOFT, kernels.PERIOD, kernels.OPACITY, kernels.SLOPE]] = soft, period, opacity, slope
         self.forms.append(form)
 
-    def half_plane(self, angle: float, distance: float, colour: Vector, **style: float) -> None:
-        """Everything beyond a line at a distance from the picture's middle."""
-        self.add(RECTANGLE, MIDDLE + (distance + 1.5) * _normal_to(angle), (3.0, 1.5), colour, angle=angle, **style)
+    def half_plane(
+        self,
+        angle: float,
+        distance: float,
+        colour: Vector,
+        *,
+        soft: float = 0.0,
+        opacity: float = 1.0,
+        slope: float = 0.0,
+    ) -> None:
+        """Add everything beyond a line at a distance from the picture's middle."""
+        centre = MIDDLE + (distance + 1.5) * _normal_to(angle)
+        self.add(RECTANGLE, centre, (3.0, 1.5), colour, angle=angle, soft=soft, opacity=opacity, slope=slope)
 
-    def paint(self, size: int) -> Vector:
-        image = kernels.paint_field(
+    def paint(self, size: int) -> NDArray[np.float32]:
+        image: NDArray[np.float32] = kernels.paint_field(
             size,
-            self.first,
-            self.second,
-            self.frequency,
-            self.stretch,
-            self.angle,
-            self.octaves,
-            self.contrast,
-            self.place,
+            *(self.first, self.second, self.frequency, self.stretch),
+            *(self.angle, self.octaves, self.contrast, self.place),
         )
         if self.forms:
             kernels.paint_forms(image, np.array(self.forms))

@@ -385,7 +385,8 @@ def _occlusion(rows, sleeve_at, chosen, x, y, z, nx, ny, nz, strength):
         d = _distance(chosen, count, sleeve_at, x + step * nx, y + step * ny, z + step * nz)
         missing += weight * max(step - d, 0.0) / step
         weight *= 0.62
-    return max(0.0, 1.0 - 0.62 * strength * missing)
+    # Flesh closes what the capsules leave open, and some light comes through it.
+    return max(0.16, 1.0 - 0.62 * strength * missing)
 
 
 @_compiled
@@ -478,6 +479,7 @@ def _paint(rows, c, sleeve_at, skin, x, y, z, nx, ny, nz):
     part = rows[c, PART]
     bone = rows[c, BONE]
     length = 1.0 / rows[c, INVERSE]
+    reach = 0.0
     if part == FOREARM_PART:
         reach = (x * rows[c, 3] + y * rows[c, 4] + z * rows[c, 5]) / length
         if reach > sleeve_at - 0.004:
@@ -506,8 +508,8 @@ def _paint(rows, c, sleeve_at, skin, x, y, z, nx, ny, nz):
     elif part == PALM_PART and nz > 0.1:
         groove = _palm_lines(x, y) * _ramp(0.2, 0.7, nz)
     elif part == FOREARM_PART:
-        palm *= 0.35
-        groove = 0.5 * _ramp(0.2, 0.7, nz) * max(_line(y + 0.02, 0.014), 0.7 * _line(y + 0.10, 0.012))
+        palm *= 1.0 - 0.65 * _ramp(-0.1, 0.7, reach)
+        groove = 0.35 * _ramp(0.2, 0.7, nz) * max(_line(y + 0.02, 0.014), 0.7 * _line(y + 0.10, 0.012))
     shade = (1.0 + skin[MOTTLE] * (broad + 0.7 * fine)) * (1.0 - skin[CREASE] * groove)
     red += 0.8 * groove * skin[CREASE]
     return (

@@ -178,8 +178,18 @@ def to_linear(image, brightness):
 
 
 @_compiled
-def linear_to_srgb(image):
-    """Display values in [0, 1] of linear light, with a shoulder above 0.7 instead of a hard white.
+def total_luminance(image):
+    """The sum of luminance (ITU-R BT.709) over all pixels of an image in linear light."""
+    total = 0.0
+    for row in range(image.shape[0]):
+        for column in range(image.shape[1]):
+            total += 0.2126 * image[row, column, 0] + 0.7152 * image[row, column, 1] + 0.0722 * image[row, column, 2]
+    return total
+
+
+@_compiled
+def linear_to_srgb(image, gain):
+    """Display values in [0, 1] of linear light times a gain, with a shoulder above 0.7 instead of a hard white.
 
     The curve is made of square roots (Taylor, sRGB approximations for HLSL, 2013; within 0.004 of it), which
     are the same on every machine, as powers are not.
@@ -187,7 +197,7 @@ def linear_to_srgb(image):
     out = np.empty_like(image)
     source, target = image.ravel(), out.ravel()
     for i in range(source.size):
-        x = max(source[i], np.float32(0.0))
+        x = max(source[i] * np.float32(gain), np.float32(0.0))
         if x > 0.7:
             # A hyperbola that leaves 0.7 with slope 1 and ends at 1.
             x = np.float32(1.0) - np.float32(0.09) / (x - np.float32(0.4))

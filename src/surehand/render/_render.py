@@ -21,7 +21,7 @@ from surehand.render._classes import CLASSES, class_name
 from surehand.render._factors import Factors, draw_factors
 from surehand.render._handshapes import Handshapes, default_handshapes
 from surehand.render._march_kernels import FOREARM_PART, PALM_PART, render_hand, vector
-from surehand.render._picture_kernels import blur, cover_with, linear_to_srgb, picture_style, smear
+from surehand.render._picture_kernels import blur, cover_with, linear_to_srgb, picture_style, smear, total_luminance
 from surehand.render._scene import Scene, project, scene_of
 from surehand.render._skin import skin_of, tone_albedo
 
@@ -30,9 +30,10 @@ SMALLEST, LARGEST = 16, 2048
 _ALL_FOUR_RAYS_BELOW = 128
 # Shadow and occlusion are soft: this many places along a side are enough.
 _LIGHT_RESOLUTION = 96
-# A camera pulls the hand towards this brightness (linear), by this power of what is missing.
-_EXPOSURE_TARGET, _EXPOSURE_POWER = 0.40, 0.45
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+# Light falls on hands and backgrounds alike, and a camera's exposure evens out the rest: mean linear light is pulled
+# towards these targets, by these powers of what is missing.
+_HAND_TARGET, _HAND_POWER = 0.40, 0.45
+_FRAME_TARGET, _FRAME_POWER = 0.25, 0.55
 # How dark a hand is before the light, times that.
 _BACK_LIT = 0.42
 # A joint is hidden when what is seen on its ray lies further before it than flesh is thick, palm widths.
@@ -105,7 +106,7 @@ def render(
         tone_albedo(factors.tone),
         size,
     )
-    parts = np.zeros((size, size), np.uint8)
+    parts: NDArray[np.uint8] = np.zeros((size, size), np.uint8)
     joints, visible = np.full((21, 2), np.nan), np.zeros(21, bool)
     if factors.back_light:
         # Behind a hand in back light it is bright.
@@ -121,7 +122,7 @@ def render(
             samples,
             block,
         )
-        cover_with(light, colour, coverage, _gain(colour, coverage, factors))
+        cover_with(light, colour, coverage, _hand_gain(colour, coverage, factors))
         joints, visible = _joints(scene, parts, depth)
     mask = (parts > 0) & (parts != FOREARM_PART)
     return Rendering(_photograph(light, factors), name, mask, parts, _box(mask), joints, visible, factors)
@@ -133,17 +134,23 @@ def check_size(size: int) -> None:
         raise UsageError(f"size must lie in {SMALLEST} to {LARGEST} pixels; got {size}")
 
 
-def _gain(colour: NDArray[np.float32], coverage: NDArray[np.float32], factors: Factors) -> float:
-    """The camera's automatic exposure for the hand."""
-    mean = float(colour.sum(axis=(0, 1)) @ _LUMINANCE) / max(float(coverage.sum()), 1.0)
-    gain = factors.exposure * (_EXPOSURE_TARGET / max(mean, 0.005)) ** _EXPOSURE_POWER
+def _hand_gain(colour: NDArray[np.float32], coverage: NDArray[np.float32], factors: Factors) -> float:
+    """How much brighter than modelled the hand is lit."""
+    mean = total_luminance(colour) / max(float(coverage.sum()), 1.0)
+    gain = (_HAND_TARGET / max(mean, 0.005)) ** _HAND_POWER
     return gain * (_BACK_LIT if factors.back_light else 1.0)
+
+
+def _frame_gain(light: NDArray[np.float32], factors: Factors) -> float:
+    """The camera's automatic exposure."""
+    mean = total_luminance(light) / (light.shape[0] * light.shape[1])
+    return float(factors.exposure * (_FRAME_TARGET / max(mean, 0.005)) ** _FRAME_POWER)
 
 
 def _photograph(light: NDArray[np.float32], factors: Factors) -> NDArray[np.uint8]:
     """Lens, sensor, picture style and JPEG file."""
     size = light.shape[0]
-    image = blur(linear_to_srgb(light), factors.blur * size)
+    image = blur(linear_to_srgb(light, _frame_gain(light, factors)), factors.blur * size)
     if factors.motion_blur > 0:
         image = smear(image, factors.motion_blur * size, np.radians(factors.motion_angle))
     grain = generator(factors.noise_scene, "grain").standard_normal((size, size, 3), np.float32)

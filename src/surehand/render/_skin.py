@@ -22,7 +22,7 @@ MONK_TONES = (
     "292420",
 )
 # The swatches are display colours; as albedos under white light they look like plaster. By eye.
-_SWATCH_TO_ALBEDO = np.array([0.98, 0.735, 0.66])
+_SWATCH_TO_ALBEDO = np.array([1.0, 0.77, 0.71])
 
 
 def srgb_to_linear(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -45,11 +45,11 @@ def skin_of(factors: Factors) -> Skin:
     red = factors.skin_red
     back = tone_albedo(factors.tone) * np.array([1 + red, 1 - 0.5 * red, 1 - 0.7 * red])
     # Palms have little melanin: the darker the back of a hand, the larger the difference.
-    lightened = 0.30 * min(max((factors.tone - 4) / 5, 0.0), 1.0)
+    lightened = 0.26 * min(max((factors.tone - 4) / 5, 0.0), 1.0)
     palm = back * (1 - lightened) + lightened * np.array([0.52, 0.30, 0.215])
     palm = palm * np.array([1.05, 0.97, 0.97])
     if factors.nail_paint < 0:
-        nail = palm * 0.72 + 0.28 * np.array([0.78, 0.55, 0.48])
+        nail = palm * 0.85 + 0.10 * np.array([0.78, 0.55, 0.48])
     else:
         nail = np.array(colorsys.hsv_to_rgb(factors.nail_paint, 0.75, 0.55)) ** 2
     hue, saturation, value, stripe, frequency = factors.cloth
