@@ -1,5 +1,6 @@
 """The compiled pass against slow rewrites, its random numbers, and what it must not do."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -207,6 +208,17 @@ def test_erasing_takes_2_to_20_percent_of_its_share_of_images_at_most():
     assert (bottom <= 64).all()
     assert (left >= 0).all()
     assert (right <= 64).all()
+
+
+def test_the_draws_are_independent_of_each_other():
+    found = drawn(dataclasses.replace(STRONG, erasing=1))
+    determinant = np.linalg.det(found.affine[:, :, :2].astype(float))
+    moved = found.affine.astype(float) @ (10, 10, 1) - 10
+    angle = np.arctan2(-found.affine[:, 1, 0], found.affine[:, 1, 1])
+    row = found.hole.astype(float)
+    drawn_numbers = [np.sign(determinant), abs(determinant), *moved.T, angle, row[:, 0], row[:, 2], *found.fill.T]
+    correlation = np.corrcoef(np.array(drawn_numbers))
+    assert abs(correlation - np.eye(len(correlation))).max() < 0.06
 
 
 def test_turning_one_range_off_leaves_the_other_draws_alone():

@@ -77,7 +77,7 @@ def test_a_damaged_cache_is_rebuilt(two_classes, cache, reads, name, damage):
     before = np.array(load(two_classes, 16).pixels)
     path = caches(cache)[0] / name
     content = bytearray(path.read_bytes())
-    content[-3] ^= 1
+    content[content.find(b'"dhash": [') + 12 if name == "scan.json" else -3] ^= 1  # in JSON another digit, still JSON
     if damage == "remove":
         path.unlink()
     else:
