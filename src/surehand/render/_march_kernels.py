@@ -357,7 +357,7 @@ def _direction(view, column, row):
 def _march(rows, count, sleeve_at, view, dx, dy, dz, near, far):
     """Depth of the first surface on a ray from the eye, or -1."""
     ex, ey, ez = view[EYE], view[EYE + 1], view[EYE + 2]
-    tolerance = 0.1 / (view[FOCAL] * view[SIZE])
+    tolerance = 0.04 / (view[FOCAL] * view[SIZE])
     t = near
     for _ in range(_MAX_STEPS):
         d = _distance(rows, count, sleeve_at, ex + t * dx, ey + t * dy, ez + t * dz)

@@ -1,0 +1,91 @@
+"""Factors are drawn by name, one without the other."""
+
+from dataclasses import asdict, fields
+
+import pytest
+
+from surehand.errors import UsageError
+from surehand.render import FACTOR_GROUPS, FACTOR_NAMES, Factors
+from surehand.render._factors import draw_factors, vary
+from surehand.render._handshapes import default_handshapes
+
+SHAPES = default_handshapes()
+
+
+def draw(name="A", seed=0, index=0, **fixed):
+    return draw_factors(name, SHAPES, seed=seed, index=index, fixed=fixed)
+
+
+def test_every_factor_is_drawn_and_documented():
+    assert set(asdict(draw())) == set(FACTOR_NAMES) == {field.name for field in fields(Factors)}
+    assert all(f"{name}" in Factors.__doc__ for name in FACTOR_NAMES)
+    assert all(name in FACTOR_NAMES for group in FACTOR_GROUPS.values() for name in group)
+
+
+def test_factors_depend_on_seed_class_and_index_alone():
+    assert draw() == draw()
+    assert len({draw(name, seed, index).yaw for name in "AB" for seed in (0, 1) for index in (0, 1)}) == 8
+
+
+@pytest.mark.parametrize("name", FACTOR_NAMES)
+def test_fixing_a_factor_changes_no_other(name):
+    other = getattr(draw(index=1), name)
+    usual, fixed = asdict(draw()), asdict(draw(**{name: other}))
+    assert fixed.pop(name) == other
+    if name == "person":  # brings along what belongs to the signer
+        signer = ("hand", *FACTOR_GROUPS["signer"])
+        fixed = {key: value for key, value in fixed.items() if key not in signer}
+    assert fixed.items() <= usual.items()
+
+
+def test_what_belongs_to_a_person_is_the_same_in_every_picture():
+    first, second = draw("A", index=3, person=17), draw("W", index=9, person=17)
+    for name in (*FACTOR_GROUPS["signer"], "hand"):
+        assert getattr(first, name) == getattr(second, name)
+    assert draw("A", index=3, person=18).tone != first.tone
+
+
+def test_variants_tones_and_hands_are_drawn_as_often_as_the_laws_say():
+    drawn = [draw("A", index=index) for index in range(1500)]
+    weights = [variant.weight for variant in SHAPES.classes["A"]]
+    share = sum(factors.variant == 0 for factors in drawn) / len(drawn)
+    assert share == pytest.approx(weights[0] / sum(weights), abs=0.05)
+    assert sum(factors.hand == "left" for factors in drawn) / len(drawn) == pytest.approx(0.1, abs=0.04)
+    assert sum(factors.tone < 5.5 for factors in drawn) / len(drawn) == pytest.approx(0.5, abs=0.06)
+    assert sum(draw("nothing", index=index).idle for index in range(1000)) == pytest.approx(220, abs=50)
+    assert not any(factors.idle for factors in drawn)
+
+
+@pytest.mark.parametrize("group", ["light", "tone", "background", "rotation", "signer", "distance"])
+def test_a_series_varies_its_group_and_nothing_else(group):
+    held = vary(group, "K", SHAPES, seed=0)
+    series = [asdict(draw("K", index=index, **held)) for index in range(1, 5)]
+    differing = {name for name in FACTOR_NAMES if len({repr(factors[name]) for factors in series}) > 1}
+    allowed = set(FACTOR_GROUPS.get(group, (group,)))
+    # With the signer's own factors free, the person is, too.
+    assert differing
+    assert differing <= allowed | ({"person"} if group == "tone" else set())
+    assert group in differing or group in FACTOR_GROUPS
+
+
+@pytest.mark.parametrize(
+    ("fixed", "words"),
+    [
+        ({"lihgt": 1}, "no factor 'lihgt'"),
+        ({"tone": 11}, "tone must lie in 1 to 10; got 11"),
+        ({"variant": 9}, "variant must lie in 0 to 1; got 9"),
+        ({"hand": "both"}, "hand must be one of right, left; got 'both'"),
+        ({"background": "beach"}, "background must be one of plain"),
+        ({"joint_noise": (0.0,)}, "joint_noise needs 21 numbers"),
+        ({"jpeg_quality": 0}, "jpeg_quality must lie in 1 to 95"),
+        ({"yaw": "left"}, "yaw must lie in"),
+    ],
+)
+def test_an_impossible_fixed_factor_is_refused(fixed, words):
+    with pytest.raises(UsageError, match=words):
+        draw(**fixed)
+
+
+def test_an_unknown_group_is_refused():
+    with pytest.raises(UsageError, match="no factor or group 'weather'"):
+        vary("weather", "A", SHAPES, seed=0)
