@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -56,6 +56,7 @@ def test_a_thumb_bends_across_the_palm_without_roll_and_out_of_it_with_a_quarter
         assert_allclose(skeleton.frames[0, 2, 0], bent, atol=1e-12)
 
 
+@settings(deadline=None)
 @given(fingers=angles_within(SHAPES.finger_limits), thumb=angles_within(SHAPES.thumb_limits))
 def test_every_bone_has_a_right_handed_orthonormal_frame_and_its_own_length(fingers, thumb):
     skeleton = pose(np.array(fingers).reshape(4, 4), np.array(thumb), PROPORTIONS)

@@ -68,6 +68,7 @@ def field(rows, sleeve, point):
     return min(best, body)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(a=POINT, b=POINT, first=st.floats(0.05, 0.4), last=st.floats(0.05, 0.4), point=POINT)
 def test_capsule_distance_is_the_least_distance_to_the_balls_along_its_axis(a, b, first, last, point):
     a, b, point = np.array(a), np.array(b), np.array(point)
@@ -106,6 +107,7 @@ def test_the_normal_is_the_gradient_of_the_field():
     assert np.mean(np.array(errors) < 1e-4) > 0.98
 
 
+@settings(deadline=None)  # the first call compiles
 @given(a=POINT, b=POINT, direction=POINT)
 def test_the_gap_between_ray_and_capsule_is_the_least_along_the_ray(a, b, direction):
     a, b, direction = np.array(a), np.array(b) + np.array([0, 0, 1.2]), np.array(direction)
@@ -120,7 +122,7 @@ def test_the_gap_between_ray_and_capsule_is_the_least_along_the_ray(a, b, direct
     assert kernels._capsule(rows, 0, *(eye + depth * direction)) == pytest.approx(gap, abs=1e-9)
 
 
-@settings(max_examples=6)
+@settings(max_examples=6, deadline=None)
 @given(index=st.integers(0, 50))
 def test_skipping_capsules_that_a_pixel_cannot_see_changes_nothing(index):
     """Every pixel again with all capsules from the eye on: the parts must be the same but for grazing rays."""

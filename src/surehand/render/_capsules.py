@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from surehand.render import _march_kernels as kernels
 from surehand.render._handshapes import Proportions
-from surehand.render._kinematics import Skeleton
+from surehand.render._kinematics import Skeleton, cross
 from surehand.render._march_kernels import FOREARM, FOREARM_PART, LINK, PALM, PALM_PART, ROOT, THUMB
 
 # Widths of the smooth unions, palm widths.
@@ -117,7 +117,7 @@ def _forearm(limb: Limb) -> list[_Capsule]:
     """Two bones side by side and one between them; alone the two would leave a groove in side views."""
     side = _X - np.dot(_X, limb.forearm) * limb.forearm
     side /= np.sqrt(np.dot(side, side))
-    palmar = np.cross(side, -limb.forearm)
+    palmar = cross(side, -limb.forearm)
     elbow = _FOREARM_LENGTH * limb.forearm
 
     def bone(at_wrist: float, at_elbow: float, first: float, last: float) -> _Capsule:

@@ -162,8 +162,11 @@ def _log_uniform(low: float, high: float) -> _Law:
     return _Law(1, lambda u: low * exp(log(high / low) * u[0]))
 
 
+_quantile = NormalDist().inv_cdf
+
+
 def _standard_normal(u: float) -> float:
-    return NormalDist().inv_cdf(min(max(u, 1e-6), 1.0 - 1e-6))
+    return _quantile(min(max(u, 1e-6), 1.0 - 1e-6))
 
 
 def _normal(mean: float, deviation: float) -> _Law:
