@@ -79,9 +79,9 @@ def test_capsule_distance_is_the_least_distance_to_the_balls_along_its_axis(a, b
     balls = np.linalg.norm(point - (a + along * (b - a)), axis=1) - (first + along[:, 0] * (last - first))
     ours = kernels._capsule(row(a, b, first, last)[None], 0, *point)
     assert ours == pytest.approx(balls.min(), abs=0.02)
-    assert ours >= balls.min() - 1e-5
+    assert ours >= balls.min() - 1e-3
     if first == last:
-        assert ours == pytest.approx(balls.min(), abs=1e-5)
+        assert ours == pytest.approx(balls.min(), abs=1e-3)
 
 
 def test_the_field_of_a_hand_is_the_slow_rewrite():
