@@ -52,7 +52,7 @@ def _cdf(k: int, n: int, p: float) -> float:
 
 @lru_cache(maxsize=64)
 def _log_binomials(n: int) -> NDArray[np.float64]:
-    """log of n over i, for i = 0 ... n."""
+    """Log of n over i, for i = 0 ... n."""
     i = np.arange(n)
     return np.concatenate([[0.0], np.cumsum(np.log(n - i) - np.log(i + 1))])
 

@@ -40,9 +40,9 @@ def uniforms(*key: Key, ids: NDArray[np.uint64], columns: int) -> NDArray[np.flo
         float64 (n, columns).
     """
     start = key_of(*key)
-    state = _mix(np.asarray(ids, np.uint64) ^ np.uint64(start & 0xFFFFFFFFFFFFFFFF))                # (n,)
-    steps = np.arange(1, columns + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)             # wraps on purpose
-    bits = _mix(state[:, None] + steps[None, :] + np.uint64(start >> 64))                          # (n, columns)
+    state = _mix(np.asarray(ids, np.uint64) ^ np.uint64(start & 0xFFFFFFFFFFFFFFFF))  # (n,)
+    steps = np.arange(1, columns + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # wraps on purpose
+    bits = _mix(state[:, None] + steps[None, :] + np.uint64(start >> 64))  # (n, columns)
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 

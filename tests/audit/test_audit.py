@@ -76,7 +76,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("surehand.audit._folder.os.fsync", full)
+    monkeypatch.setattr("surehand.files.os.fsync", full)
     with pytest.raises(DataError, match="No space left"):
         folder.write_json("run.json", {"new": 2})
     assert json.loads((tmp_path / "run.json").read_text()) == {"old": 1}

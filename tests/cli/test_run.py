@@ -37,8 +37,8 @@ def test_the_folder_holds_everything_the_page_is_made_of(finished):
     assert names <= {p.name for p in finished.folder.iterdir()}
     for artifact in finished.answer.json["artifacts"]:
         assert (finished.folder.parent / artifact).exists(), artifact
-    assert not list(finished.folder.rglob("*.part"))
-    assert not (finished.folder / "training" / "cnn").exists()
+    assert not list(finished.folder.rglob(".*"))
+    assert not list((finished.folder / "training").iterdir())
 
 
 def test_metrics_hold_one_line_an_epoch(finished):

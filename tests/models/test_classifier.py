@@ -10,7 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from surehand.errors import ConfigurationError, UsageError
+from surehand.errors import ConfigurationError, DataError, UsageError
 from surehand.models import Classifier, build, load, save
 
 NAMES = ("A", "B", "nothing")
@@ -99,15 +99,15 @@ def test_full_disk_leaves_the_old_file_and_nothing_else(step, classifier, file, 
     if step == "fsync":
         monkeypatch.setattr(os, "fsync", full)
     else:
-        monkeypatch.setattr("pathlib.Path.replace", full)
-    with pytest.raises(ConfigurationError, match=r"model\.safetensors: No space left on device"):
+        monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(DataError, match=r"model\.safetensors: No space left on device"):
         save(other, file)
     assert file.read_bytes() == before
     assert os.listdir(file.parent) == [file.name]
 
 
 def test_missing_folder_is_named(classifier, tmp_path):
-    with pytest.raises(ConfigurationError, match="nowhere"):
+    with pytest.raises(DataError, match="nowhere"):
         save(classifier, tmp_path / "nowhere" / "model.safetensors")
 
 

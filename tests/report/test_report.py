@@ -212,7 +212,7 @@ def test_each_figure_is_written_for_the_page_and_for_slides(report):
     assert {"report.html", "MODEL_CARD.md", "accuracy.svg", "accuracy.png", "epsilon.svg", "lime-cnn.png"} <= names
     assert all(path.is_file() and path.stat().st_size for path in files)
     assert {path.stem for path in files if path.suffix == ".svg"} == {p.stem for p in files if p.suffix == ".png"}
-    assert not list(folder.rglob("*.part"))
+    assert not list(folder.rglob(".*"))
 
 
 def test_writing_the_report_again_gives_the_same_bytes(written, tmp_path):
@@ -318,7 +318,7 @@ def test_an_interrupted_write_leaves_the_old_page(made_up, tmp_path, monkeypatch
     with pytest.raises(OSError, match="disk full"):
         write_report(folder)
     assert (folder / "report.html").read_text() == "old"
-    assert not list(folder.rglob("*.part"))
+    assert not list(folder.rglob(".*"))
 
 
 def test_many_classes_are_drawn_without_a_label_for_each(made_up, tmp_path):

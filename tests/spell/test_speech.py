@@ -11,7 +11,7 @@ import wave
 import numpy as np
 import pytest
 
-from surehand.errors import ConfigurationError, MissingPartError, UsageError
+from surehand.errors import DataError, MissingPartError, UsageError
 from surehand.spell import _speech, speak
 
 
@@ -115,7 +115,7 @@ def test_failing_to_write_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ConfigurationError, match="No space left"):
+    with pytest.raises(DataError, match="No space left"):
         speak("no", path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["speech.wav"]

@@ -205,7 +205,7 @@ def _artifacts(folder: RunFolder) -> list[dict[str, str]]:
         ".wav": "speech",
         ".npz": "arrays",
     }
-    paths = sorted(p for p in folder.path.rglob("*") if p.is_file() and p.suffix != ".part")
+    paths = sorted(p for p in folder.path.rglob("*") if p.is_file() and not p.name.startswith("."))
     names = [p.relative_to(folder.path).as_posix() for p in paths]
     kept = [n for n in names if not n.startswith(("stages/", "training/"))]
     return [{"path": n, "kind": kinds.get(Path(n).suffix, "document")} for n in kept]

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from surehand import __version__
 from surehand.errors import DataError
+from surehand.files import write_whole
 
 Result = dict[str, Any]
 
@@ -37,19 +37,11 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Write text in one step."""
-        path = self.file(name)
-        temporary = path.with_name(path.name + ".part")
-        try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise DataError(
-                f"Could not write {path}: {error.strerror}. Free some space, then run the same command."
-            ) from error
+        write_whole(self.file(name), text.encode())
+
+    def key(self, inputs: Any) -> str:
+        """A name for the inputs of a stage, under this version of Surehand."""
+        return hashlib.sha256(json.dumps([__version__, inputs], sort_keys=True).encode()).hexdigest()
 
     def stage(self, name: str, inputs: Any, make: Callable[[], Result]) -> Result:
         """What `make()` returns, or what it returned before if inputs and version are the same and its files are there.
@@ -59,7 +51,7 @@ class RunFolder:
             inputs: everything the result depends on, as plain values.
             make: returns plain values; under "files" the names of the files it wrote.
         """
-        key = hashlib.sha256(json.dumps([__version__, inputs], sort_keys=True).encode()).hexdigest()
+        key = self.key(inputs)
         record = self.path / "stages" / f"{name}.json"
         if record.exists():
             old = json.loads(record.read_text())

@@ -15,7 +15,7 @@ from surehand.data import Dataset, Samples, read_image, to_images
 from surehand.explain import explain
 from surehand.models import Classifier, save
 from surehand.randomness import generator
-from surehand.report import MOTION_LETTERS, manual_alphabet
+from surehand.report import CONTROL_CLASSES, MOTION_LETTERS, manual_alphabet
 from surehand.train import Epoch, Evaluation, Settings, Step, evaluate, fit_temperature, predict, train
 
 from ._folder import Result, RunFolder
@@ -51,7 +51,8 @@ def train_stage(
         )
 
     def make() -> Result:
-        training = folder.file(f"training/{name}/checkpoint.safetensors").parent
+        # Named by its inputs: a checkpoint of other settings is not gone on with.
+        training = folder.file(f"training/{name}-{folder.key(inputs)[:12]}/checkpoint.safetensors").parent
         result = train(name, images, validation, settings, folder=training, on_step=on_step, on_epoch=on_epoch)
         logits = predict(result.model, validation)
         temperature = fit_temperature(logits, validation.labels)
@@ -68,7 +69,8 @@ def train_stage(
         file = f"model/{name}.safetensors"
         classifier = Classifier(result.model, name, images.classes, dataset.size, temperature, metadata)
         save(classifier, folder.file(file))
-        rmtree(training)
+        for checkpoint in training.parent.glob(f"{name}-*"):
+            rmtree(checkpoint)
         tell.say(f"Train     {name} stopped: {result.stopped_because}")
         return {
             "files": [file],
@@ -84,7 +86,7 @@ def train_stage(
         }
 
     inputs = [dataset.manifest.digest, dataset.size, replace(settings, devices=1).to_dict()]
-    result = folder.stage(f"train-{name}", json.loads(json.dumps(inputs)), make)
+    result = folder.stage(f"train-{name}", inputs, make)
     _write_metrics(folder, metrics, result["history"])
     metrics += [json.dumps(line) for line in result["history"]]
     return {key: value for key, value in result.items() if key != "history"}
@@ -232,9 +234,12 @@ def _examples(folder: RunFolder, name: str, classifier: Classifier, chosen: Samp
         result = run_attack(classifier.model, images, labels, FGSM(), threat, seed=seed, ids=chosen.ids)
         files = eight_bit(classifier.model, images, result)
         turned = np.flatnonzero(files.success & (files.clean_prediction == result.labels))
-        if len(turned) >= EXAMPLES:
+        _, first_of_class = np.unique(result.labels[turned], return_index=True)
+        if len(first_of_class) >= EXAMPLES:
             break
-    shown = enumerate(turned[:EXAMPLES].tolist(), 1)
+    # Of different classes, from all over the alphabet.
+    spread = np.linspace(0, len(first_of_class) - 1, min(EXAMPLES, len(first_of_class))).astype(int)
+    shown = enumerate(turned[first_of_class[spread]].tolist(), 1)
     return [_example(folder, name, number, classifier, files, result, i) for number, i in shown]
 
 
@@ -266,9 +271,10 @@ def _example(
 
 
 def _typical(classifier: Classifier, samples: Samples) -> int:
-    """The rightly read image of median confidence; without one, the first image."""
-    found = evaluate(classifier.model, samples.some(256, 0), temperature=classifier.temperature)
-    right = np.flatnonzero(found.predictions == found.labels)
+    """The rightly read image of median confidence, of a letter if classes are letters; without one, the first image."""
+    found = evaluate(classifier.model, samples.some(512, 0), temperature=classifier.temperature)
+    letters = [not manual_alphabet(found.classes) or name not in CONTROL_CLASSES for name in found.classes]
+    right = np.flatnonzero((found.predictions == found.labels) & np.array(letters)[found.labels])
     if not len(right):
         return 0
     confidence = found.probabilities[right].max(1)

@@ -3,8 +3,6 @@
 import csv
 import hashlib
 import json
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +12,7 @@ from jaxtyping import Int32, Int64, UInt64
 
 from surehand.data._scan import Quarantined
 from surehand.errors import DataError
+from surehand.files import replacing
 
 _COLUMNS = ("path", "class", "split", "group", "height", "width", "dhash", "sha256", "flags", "reason")
 
@@ -82,35 +81,31 @@ def sample_ids(sha256: tuple[str, ...]) -> UInt64[np.ndarray, " n"]:
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write a manifest as CSV (UTF-8): a first line of JSON after '#', a header, one row an image, used or not."""
     head = {"root": str(manifest.root), "source": manifest.source, "classes": manifest.classes}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            file.write("# " + json.dumps(head) + "\n")
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(_COLUMNS)
-            for row, name in enumerate(manifest.paths):
-                height, width = manifest.sizes[row]
-                writer.writerow(
-                    (
-                        name,
-                        manifest.classes[manifest.labels[row]],
-                        manifest.splits[row],
-                        manifest.groups[row],
-                        height,
-                        width,
-                        f"{manifest.dhash[row]:016x}",
-                        manifest.sha256[row],
-                        manifest.flags[row],
-                        "",
-                    )
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        file.write("# " + json.dumps(head) + "\n")
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        for row, name in enumerate(manifest.paths):
+            height, width = manifest.sizes[row]
+            writer.writerow(
+                (
+                    name,
+                    manifest.classes[manifest.labels[row]],
+                    manifest.splits[row],
+                    manifest.groups[row],
+                    height,
+                    width,
+                    f"{manifest.dhash[row]:016x}",
+                    manifest.sha256[row],
+                    manifest.flags[row],
+                    "",
                 )
-            for item in manifest.quarantined:
-                writer.writerow((item.path, *[""] * (len(_COLUMNS) - 2), item.reason))
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise DataError(f"The manifest {path} could not be written: {error.strerror}.") from error
+            )
+        for item in manifest.quarantined:
+            writer.writerow((item.path, *[""] * (len(_COLUMNS) - 2), item.reason))
 
 
 def read_manifest(path: Path) -> Manifest:

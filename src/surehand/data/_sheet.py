@@ -1,7 +1,5 @@
 """Contact sheets: a labelled grid of images, as they are or as training sees them."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from surehand.data._augment import Augmentation, augment
 from surehand.data._dataset import Samples
 from surehand.errors import DataError, UsageError
+from surehand.files import replacing
 
 _GAP = 2
 _TEXT = 13  # pixels
@@ -53,7 +52,9 @@ def sheet(
         for column, pixels in enumerate(_pictures(samples, positions, augmentation, seed)):
             picture = Image.fromarray(pixels).resize((width * scale, height * scale), Image.Resampling.NEAREST)
             grid.paste(picture, (margin + column * (width * scale + _GAP), top))
-    _save(grid, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        grid.save(temporary, "PNG")
 
 
 def _spread(rows: np.ndarray, count: int) -> np.ndarray:
@@ -69,16 +70,3 @@ def _pictures(
         return pixels
     images = augment(pixels, samples.ids[positions], seed=seed, epoch=0, augmentation=augmentation)
     return (images.permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)
-
-
-def _save(image: Image.Image, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(temporary, "PNG")
-        temporary.replace(path)
-    except OSError as error:
-        raise DataError(f"The contact sheet {path} could not be written: {error.strerror or error}.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

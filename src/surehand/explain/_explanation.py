@@ -1,16 +1,15 @@
 """What an explanation is, and its file."""
 
 import json
-import os
 import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
-from secrets import token_hex
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from surehand.errors import DataError, UsageError
+from surehand.files import replacing
 
 _FORMAT = "surehand explanation 1"
 Option = str | int | float | None
@@ -55,16 +54,8 @@ class Explanation:
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)}
         rest = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in arrays}
         header = json.dumps({"format": _FORMAT, "kind": type(self).__name__, **rest})
-        temporary = path.with_name(f".{path.name}.{token_hex(4)}")
-        try:
-            try:
-                with temporary.open("xb") as file:
-                    np.savez_compressed(file, header=np.array(header), **arrays)
-                os.replace(temporary, path)
-            finally:
-                temporary.unlink(missing_ok=True)
-        except OSError as error:
-            raise DataError(f"Could not write the explanation {path}: {error.strerror or error}.") from error
+        with replacing(path) as temporary, temporary.open("xb") as file:
+            np.savez_compressed(file, header=np.array(header), **arrays)
 
 
 @dataclass(frozen=True)

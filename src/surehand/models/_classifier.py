@@ -13,10 +13,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from surehand.errors import ConfigurationError, UsageError
+from surehand.files import write_whole
 
 from ._evaluating import evaluating
 from ._table import MODELS, blank
-from ._write_whole import write_whole
 
 _SCHEMA = 1
 _KEY = "surehand"
@@ -69,7 +69,7 @@ def save(classifier: Classifier, path: str | Path) -> None:
     The file appears whole or not at all: when anything fails, a file that was there before is untouched.
 
     Raises:
-        ConfigurationError: the file cannot be written (no such folder, no permission, disk full).
+        DataError: the file cannot be written (no such folder, no permission, disk full).
     """
     header = {
         "schema": _SCHEMA,
@@ -81,7 +81,7 @@ def save(classifier: Classifier, path: str | Path) -> None:
         "metadata": classifier.metadata,
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in classifier.model.state_dict().items()}
-    write_whole(safetensors.torch.save(tensors, {_KEY: json.dumps(header, allow_nan=False)}), Path(path))
+    write_whole(Path(path), safetensors.torch.save(tensors, {_KEY: json.dumps(header, allow_nan=False)}))
 
 
 def load(path: str | Path) -> Classifier:

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from surehand.errors import ConfigurationError
+from surehand.files import write_whole
 
 from ._darknet53 import Convolution, Darknet53
-from ._write_whole import write_whole
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def write_darknet_weights(model: Darknet53, path: str | Path, header: DarknetHea
     tensors = (tensor for layer in (layers[:-1] if header.backbone else layers) for tensor in layer.tensors)
     numbers = (tensor.detach().cpu().contiguous().numpy().astype("<f4").tobytes() for tensor in tensors)
     start = struct.pack(header.layout, header.major, header.minor, header.revision, header.seen)
-    write_whole(b"".join((start, *numbers)), Path(path))
+    write_whole(Path(path), b"".join((start, *numbers)))
 
 
 @dataclass(frozen=True)

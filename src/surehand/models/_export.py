@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from surehand.errors import ConfigurationError
+from surehand.files import write_whole
 from surehand.randomness import generator
 
 from ._classifier import Classifier, normalisation
 from ._evaluating import evaluating
-from ._write_whole import write_whole
 
 _TOLERANCE = 1e-4
 
@@ -41,7 +41,7 @@ def export_onnx(classifier: Classifier, path: str | Path) -> float:
             f"The exported network differs from the original by {difference:.2g}, more than {_TOLERANCE}; "
             f"{path} was not written. Please report this with the versions that `surehand doctor` prints."
         )
-    write_whole(content, Path(path))
+    write_whole(Path(path), content)
     return difference
 
 

@@ -1,9 +1,9 @@
 """All figures of a run, in the order of the page, and their files."""
 
-import os
 import warnings
 from pathlib import Path
 
+from surehand.files import write_whole
 from surehand.report._draw_accuracy import draw_accuracies
 from surehand.report._draw_calibration import draw_reliability
 from surehand.report._draw_classes import draw_classes
@@ -44,18 +44,7 @@ def render(drawings: tuple[Drawing, ...], folder: Path) -> tuple[dict[str, str],
             text = to_svg(drawing.figure)
             texts[drawing.name] = text
             files += [
-                write(folder / f"{drawing.name}.svg", described(text, drawing.title, drawing.finding).encode()),
-                write(folder / f"{drawing.name}.png", to_png(drawing.figure)),
+                write_whole(folder / f"{drawing.name}.svg", described(text, drawing.title, drawing.finding).encode()),
+                write_whole(folder / f"{drawing.name}.png", to_png(drawing.figure)),
             ]
     return texts, tuple(files)
-
-
-def write(path: Path, content: bytes) -> Path:
-    """Write a file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path

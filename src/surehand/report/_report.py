@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from surehand.files import write_whole
 from surehand.report._card import model_card
 from surehand.report._draw_lime import draw_lime_strip, lime_steps
-from surehand.report._figures import draw_figures, render, write
+from surehand.report._figures import draw_figures, render
 from surehand.report._page import page
 from surehand.report._run import read_run
 
@@ -35,8 +36,8 @@ def write_report(folder: Path) -> tuple[Path, ...]:
     files = tuple(sorted(written | recorded))
     return (
         *figures,
-        write(html, page(run, drawings, texts, files).encode("utf-8")),
-        write(card, model_card(run).encode("utf-8")),
+        write_whole(html, page(run, drawings, texts, files).encode("utf-8")),
+        write_whole(card, model_card(run).encode("utf-8")),
     )
 
 

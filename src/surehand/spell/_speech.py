@@ -1,20 +1,19 @@
 """Text to speech, offline: a WAV file with the voice that is on this machine."""
 
 import io
-import os
 import shutil
 import subprocess
 import wave
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from secrets import token_hex
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
-from surehand.errors import ConfigurationError, MissingPartError, UsageError
+from surehand.errors import MissingPartError, UsageError
+from surehand.files import write_whole
 
 _PEAK = 10 ** (-1 / 20)  # of full scale: one decibel below
 _PAUSE_SECONDS = {"letter": 0.08, "word": 0.4}
@@ -98,7 +97,7 @@ def speak(text: str, path: str | Path, letters: bool = False) -> Speech:
     Raises:
         UsageError: nothing in the text can be said.
         MissingPartError: this machine has no voice.
-        ConfigurationError: the file cannot be written.
+        DataError: the file cannot be written.
     """
     if not any(character.isalnum() for character in text):
         raise UsageError(f"There is nothing to say in {text!r}: give a text with letters or digits.")
@@ -108,7 +107,7 @@ def speak(text: str, path: str | Path, letters: bool = False) -> Speech:
     if peak == 0:
         raise UsageError(f"The voice {voice.name} can say nothing in {text!r}; it speaks English in Latin letters.")
     path = Path(path)
-    _write(path, _to_wav(samples * (_PEAK / peak), voice.sample_rate))
+    write_whole(path, _to_wav(samples * (_PEAK / peak), voice.sample_rate))
     return Speech(path, text, len(samples) / voice.sample_rate, voice.name, voice.sample_rate)
 
 
@@ -149,18 +148,3 @@ def _to_wav(samples: Float[np.ndarray, " samples"], sample_rate: int) -> bytes:
         sound.setframerate(sample_rate)
         sound.writeframes(np.rint(samples * 32767).astype("<i2").tobytes())
     return content.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{token_hex(4)}")
-    try:
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"Could not write {path}: {error.strerror or error}. Nothing was changed.") from error

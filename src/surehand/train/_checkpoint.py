@@ -1,7 +1,6 @@
 """Everything a run needs to go on as if nothing had happened, in one safetensors file that is never half-written."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from surehand.errors import ConfigurationError, DataError
+from surehand.files import replacing
 
 SCHEMA = 1
 
@@ -46,14 +46,10 @@ def write(checkpoint: Checkpoint, path: Path) -> None:
         for name, tensor in getattr(checkpoint, part).items()
     }
     header = {"surehand-checkpoint": json.dumps({"schema": SCHEMA, **checkpoint.progress})}
-    temporary = path.with_name(path.name + ".part")
     try:
-        save_file(tensors, temporary, metadata=header)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata=header)
+    except SafetensorError as error:  # how it tells that the disk is full
         raise DataError(f"Could not save the checkpoint {path}: {error}. Free some space, then resume.") from error
 
 

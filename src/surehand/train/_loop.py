@@ -22,7 +22,8 @@ from surehand.errors import ConfigurationError
 from surehand.models import build, sample_keys
 
 from . import _checkpoint as checkpoints
-from ._batches import augmented
+from ._batch_statistics import ENOUGH_BATCHES, lagging, settle
+from ._batches import Batch, augmented
 from ._early_stopping import Stopping, observe, reason_to_stop
 from ._order import batches, shard
 from ._probe import Choice, laid_out, probe
@@ -217,6 +218,7 @@ class _Run:
     def finish_epoch(self) -> None:
         """Validate, keep the best weights, decide whether to go on, save."""
         state, started = self.state, monotonic()
+        self._settle()
         loss, accuracy = self._validate()
         state.seconds += monotonic() - started
         state.stopping = observe(state.stopping, loss, state.epoch + 1, self.settings.min_delta)
@@ -260,6 +262,21 @@ class _Run:
             self.settings,
             self.choice,
         )
+
+    def _settle(self) -> None:
+        """Where running statistics lag behind the weights, measure them anew on some batches of this epoch."""
+        settings, epoch = self.settings, self.state.epoch
+        plan = batches(len(self.images), settings.batch, seed=settings.seed, epoch=epoch)
+        if not lagging(self.model, len(plan)):
+            return
+        mine = [shard(p, self.fabric.global_rank, self.fabric.world_size) for p in plan[:ENOUGH_BATCHES]]
+        stream = augmented(self.images, mine, settings.augmentation, seed=settings.seed, epoch=epoch)
+
+        def forward(batch: Batch) -> None:
+            with self._precision(), sample_keys(self.model, batch.keys):
+                self.model(batch.images)
+
+        settle(self.model, stream, forward)
 
     def _validate(self) -> tuple[float, float]:
         """Mean cross-entropy and accuracy over the validation images, each counted once, whoever computes it."""

@@ -40,13 +40,13 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
         centred = x - mean[:, None, None]
         variance = _SumOverDevices.apply(centred.square().sum((0, 2, 3))) / count  # (c,)
         with torch.no_grad():
-            momentum = self.momentum or 0.0
             assert self.running_mean is not None
             assert self.running_var is not None
             assert self.num_batches_tracked is not None
+            self.num_batches_tracked.add_(1)
+            momentum = self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked)
             self.running_mean.lerp_(mean, momentum)
             self.running_var.lerp_(variance * (count / (count - 1)), momentum)
-            self.num_batches_tracked.add_(1)
         scale = self.weight * (variance + self.eps).rsqrt()
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(dtype)
 
