@@ -1,6 +1,6 @@
 """The accuracy-against-epsilon curve of FGSM: ours, torchattacks and Foolbox on the same model and images.
 
-    python benchmarks/attack/bench_fgsm.py [--images 512]
+    python -m benchmarks.attack.bench_fgsm [--images 512]
 
 The libraries take turns on every 64 images, and the ratio is the median over these turns, so that whatever else runs
 weighs on all alike. Passes are counted on the model by hooks, not by the libraries. The accuracies must be equal at
@@ -8,17 +8,14 @@ every budget. About a minute on 2 cores.
 """
 
 import argparse
-import os
-import platform
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks._conditions import conditions
 from surehand.attack import DEFAULT_EPSILONS, FGSM, sweep
 from surehand.models import build, evaluating
 from surehand.randomness import generator
@@ -130,12 +127,8 @@ def main() -> None:
 def _print(
     images: int, seconds: dict[str, list[float]], passes: dict[str, tuple[float, float]], accuracy: list[float]
 ) -> None:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    print(conditions("torchattacks", "foolbox"))
     print(f"FGSM at {len(DEFAULT_EPSILONS)} budgets, cnn at {SIZE} px, {images} images, same accuracies")
-    print(
-        f"commit {commit.stdout.strip()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores,"
-        f" {torch.get_num_threads()} threads, python {sys.version.split()[0]}, torch {torch.__version__}"
-    )
     print(f"accuracy from {accuracy[0]:.3f} at 0 to {min(accuracy):.3f} at worst, n = {len(seconds['surehand'])} turns")
     print(f"{'':14}{'ms an image':>12}{'ratio':>8}{'quartiles':>16}{'forward':>9}{'backward':>10}  passes an image")
     for name, times in seconds.items():

@@ -2,12 +2,11 @@
 
 python -m benchmarks.data.bench_index [--photos DIR]
 
-The photographs are those of `--photos` (default: the folder SUREHAND_PHOTOS names), else 17,400 pictures made here.
+The photographs are those of `--photos`, else 17,400 pictures made here.
 The peer is what an ordinary loader does in every single epoch: open each file with Pillow, convert, resize.
 """
 
 import argparse
-import os
 import resource
 import statistics
 import tempfile
@@ -49,7 +48,7 @@ def ordinary(paths: list[Path]) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, default=os.environ.get("SUREHAND_PHOTOS"))
+    parser.add_argument("--photos", type=Path, help="class folders; pictures made here without it")
     photos = parser.parse_args().photos
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(photos) / SET if photos else made(Path(scratch) / "set")

@@ -1,6 +1,6 @@
 """LIME of a 200x200 image for the small CNN at 64x64: ours and the lime package, same seed, same masks, one thread.
 
-    python benchmarks/explain/bench_lime.py [--photos DIR] [--runs 3]
+    python -m benchmarks.explain.bench_lime [--photos DIR] [--runs 3]
 
 The limit beside them is the forward passes alone, in the batches that we use.
 """
@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from interleaved import HEADER, conditions, images, in_turns, row
 from lime.lime_image import LimeImageExplainer
 from torch import nn
 from torch.nn import functional as F
 
+from benchmarks._conditions import conditions
+from benchmarks.explain._turns import HEADER, images, in_turns, row
 from surehand.explain import explain
 from surehand.models import build
 

@@ -1,6 +1,6 @@
 """Superpixels of 200x200 images: ours and scikit-image's, one thread, labels equal on every image.
 
-    python benchmarks/explain/bench_quickshift.py [--photos DIR] [--images 8] [--runs 5]
+    python -m benchmarks.explain.bench_quickshift [--photos DIR] [--images 8] [--runs 5]
 
 The physical limit is the arithmetic of the density: 12.5 million pairs of 24 floating-point operations, four at a time
 and two a cycle, about 13 ms at 3 GHz; vectors of eight would halve it.
@@ -10,9 +10,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from interleaved import HEADER, conditions, images, in_turns, row
 from skimage.segmentation import quickshift as reference
 
+from benchmarks._conditions import conditions
+from benchmarks.explain._turns import HEADER, images, in_turns, row
 from surehand.explain import quickshift
 
 SIDE = 200

@@ -1,13 +1,10 @@
 """What the choices in surehand.models cost and save, each against the usual way, in turns on one thread.
 
-python benchmarks/models/bench_models.py [--runs 7]
+python -m benchmarks.models.bench_models [--runs 7]
 """
 
 import argparse
-import os
-import platform
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks._conditions import conditions
 from surehand.models import Classifier, Darknet53, Dropout, build, load, sample_keys, save
 
 CLASSES, SIZE, BATCH = 29, 64, 128
@@ -99,9 +97,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7)
     runs = parser.parse_args().runs
     torch.set_num_threads(1)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    print(f"commit {commit.stdout.strip() or '?'}; {platform.machine()}, {os.cpu_count()} cores, 1 thread; ", end="")
-    print(f"Python {platform.python_version()}, torch {torch.__version__}; n = {runs}, in turns after one warm-up")
+    print(conditions())
+    print(f"n = {runs}, in turns after one warm-up")
     print(f"{'what':24}{'ours ms':>10}{'spread':>18}{'peer ms':>10}{'spread':>18}{'ratio':>7}  peer")
     with tempfile.TemporaryDirectory() as folder:
         for what, (ours, name, peer) in rows(Path(folder)).items():

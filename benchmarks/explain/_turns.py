@@ -1,12 +1,9 @@
-"""What the explain benchmarks share: images, timing in turns on one thread, where and with what it ran."""
+"""What the explain benchmarks share: images, and timing in turns on one thread."""
 
 import os
-import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 # Before numpy and torch start their threads: both sides get one.
@@ -65,11 +62,3 @@ HEADER = f"{'what':34} {'ours, ms':>24} {'peer, ms':>24}  ratio"
 def _spread(seconds: list[float]) -> str:
     low, middle, high = (1e3 * s for s in (min(seconds), statistics.median(seconds), max(seconds)))
     return f"{middle:.1f} [{low:.1f} {high:.1f}]"
-
-
-def conditions(*packages: str) -> str:
-    """Commit, machine, versions and threads, in one line."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "torch", *packages))
-    processor = platform.processor() or platform.machine()
-    return f"commit {commit.stdout.strip() or '?'}; {processor}, {os.cpu_count()} cores, 1 thread; {versions}"

@@ -1,0 +1,41 @@
+"""Every benchmark, one after the other: `python -m benchmarks`.
+
+Real photographs are used where SUREHAND_PHOTOS names their folder; it holds `asl-kaggle64/train`, class folders of JPEG
+files. Each benchmark is a process of its own, because some limit themselves to one thread.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+# With the photographs that each reads, relative to SUREHAND_PHOTOS.
+BENCHMARKS = {
+    "benchmarks.data.bench_index": "asl-kaggle64/train",
+    "benchmarks.data.bench_augment": None,
+    "benchmarks.train.bench_train": "asl-kaggle64/train",
+    "benchmarks.attack.bench_fgsm": None,
+    "benchmarks.explain.bench_quickshift": "asl-phone224/train",
+    "benchmarks.explain.bench_lime": "asl-phone224/train",
+    "benchmarks.models.bench_models": None,
+    "benchmarks.render.bench_render": None,
+    "benchmarks.audit.bench_run": "asl-kaggle64/train",
+}
+
+
+def main() -> int:
+    """Run all; the number that failed."""
+    photos, failed = os.environ.get("SUREHAND_PHOTOS"), 0
+    # As the command line does: threads that wait without spinning.
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    for module, folder in BENCHMARKS.items():
+        print(f"\n=== {module}", flush=True)
+        options = ["--photos", str(Path(photos) / folder)] if photos and folder else []
+        failed += bool(
+            subprocess.run([sys.executable, "-m", module, *options], env=environment, check=False).returncode
+        )
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
