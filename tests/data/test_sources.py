@@ -122,4 +122,4 @@ def test_letters_are_rendered_once_for_each_seed(fill, monkeypatch):
     load("letters", 16, seed=0)
     load("letters", 24, seed=0)
     load("letters", 16, seed=1)
-    assert calls == [(150, 64, 0), (150, 64, 1)]
+    assert calls == [(300, 64, 0), (300, 64, 1)]

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from surehand import __version__, report
-from surehand.data import Dataset, Samples, check, load, load_external, sheet, write_manifest
+from surehand.data import Dataset, Samples, check, external_warnings, load, load_external, sheet, write_manifest
 from surehand.models import Classifier
 from surehand.models import load as load_classifier
 
@@ -132,8 +132,12 @@ def _external(
         )
         sets[name] = loaded.all()
         present = set(sets[name].labels.tolist())
-        missing = [c for i, c in enumerate(dataset.manifest.classes) if i not in present]
-        record["external"][name] = {"source": source, "images": len(sets[name]), "missing_classes": missing}
+        record["external"][name] = {
+            "source": source,
+            "images": len(sets[name]),
+            "missing_classes": [c for i, c in enumerate(dataset.manifest.classes) if i not in present],
+            "warnings": list(external_warnings(loaded, dataset)),
+        }
         tell.say(f"External  {name}: {len(sets[name]):,} images, never trained on")
     return sets
 

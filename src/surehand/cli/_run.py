@@ -114,7 +114,7 @@ def run(
             console.say(f"To go on: {this_command()} --out {folder}")
         raise
     artifacts = tuple(str(folder / a["path"]) for a in record["artifacts"])
-    warnings = tuple(record["data"]["warnings"])
+    warnings = (*record["data"]["warnings"], *(w for found in record["external"].values() for w in found["warnings"]))
     return Outcome(
         {"folder": str(folder), **record}, _summary(record, folder), warnings, artifacts, _failure(record, gates)
     )

@@ -36,8 +36,14 @@ def draw_epsilon_curves(run: Run) -> Drawing | None:
             axes.plot(levels, curve["robust"], color=colour, linestyle=_DASHED, linewidth=1.4)
             axes.plot(levels, curve["accuracy"], color=colour, marker=marker)
             _label(axes, model, curves, colour)
-        axes.set_xlabel("ε, in grey levels of 255")
-        axes.set_xlim(left=0)
+        axes.set_xlabel("ε, in grey levels of 255 (square-root scale)")
+        # Undefended models fall within the first few levels, which a linear scale would press into a line.
+        axes.set_xscale("function", functions=(_root, np.square))
+        largest = max(255 * curve["epsilons"][-1] for curve in curves.values())
+        axes.set_xticks([tick for tick in (0, 1, 4, 8, 16, 32, 64, 96, 128, 192, 255) if tick <= largest])
+        axes.set_xticks([], minor=True)
+        axes.xaxis.set_major_formatter("{x:.0f}")
+        axes.set_xlim(0, largest * 1.03)
         percent_axis(axes)
         solid = Line2D([], [], color=PALETTE["muted"], label="accuracy at ε")
         dashed = Line2D([], [], color=PALETTE["muted"], linestyle=_DASHED, linewidth=1.4, label="never fooled up to ε")
@@ -124,6 +130,10 @@ def show(axes: Axes, pixels: Float[np.ndarray, "h w 3"]) -> None:
     axes.grid(visible=False)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def _root(levels: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    return np.sqrt(np.maximum(levels, 0))  # drawing asks for values left of the axis as well
 
 
 def _label(axes: Axes, model: str, curves: dict[str, Record], colour: str) -> None:
