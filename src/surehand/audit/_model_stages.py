@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from surehand import __version__
+from surehand.alphabet import CONTROL_CLASSES, MOTION_LETTERS, manual_alphabet, named
 from surehand.attack import FGSM, AttackResult, EightBit, Threat, eight_bit, grey_levels, save_png, sweep
 from surehand.attack import run as run_attack
 from surehand.data import Dataset, Samples, read_image, to_images
 from surehand.explain import explain
 from surehand.models import Classifier, save
 from surehand.randomness import generator
-from surehand.report import CONTROL_CLASSES, MOTION_LETTERS, manual_alphabet
 from surehand.train import Epoch, Evaluation, Settings, Step, evaluate, fit_temperature, predict, train
 
 from ._folder import Result, RunFolder
@@ -151,7 +151,7 @@ def attack_stage(
         images, labels = chosen.images(positions), torch.from_numpy(chosen.labels)
         progress = tell.progress(f"Attack {name}")
         curve = sweep(classifier.model, images, labels, seed=settings.seed, ids=chosen.ids, progress=progress)
-        examples = _examples(folder, name, classifier, chosen, settings.seed)
+        examples = _examples(folder, name, classifier, chosen.some(128), settings.seed)
         return {
             "files": [
                 write_curve(folder, name, curve),
@@ -163,8 +163,8 @@ def attack_stage(
             "low": [p.low for p in curve.accuracy],
             "high": [p.high for p in curve.accuracy],
             "images": len(chosen),
-            # The passes that an image costs; a handful are judged once more to see that the model repeats itself.
-            "forward_passes": int(np.median(curve.forward_passes)),
+            # The most that any image cost.
+            "forward_passes": int(curve.forward_passes.max()),
             "backward_passes": int(curve.backward_passes.max()),
             "warnings": list(curve.warnings),
             "examples": examples,
@@ -273,8 +273,9 @@ def _example(
 def _typical(classifier: Classifier, samples: Samples) -> int:
     """The rightly read image of median confidence, of a letter if classes are letters; without one, the first image."""
     found = evaluate(classifier.model, samples.some(512, 0), temperature=classifier.temperature)
-    letters = [not manual_alphabet(found.classes) or name not in CONTROL_CLASSES for name in found.classes]
-    right = np.flatnonzero((found.predictions == found.labels) & np.array(letters)[found.labels])
+    controls = named(found.classes, CONTROL_CLASSES) if manual_alphabet(found.classes) else ()
+    letter = np.array([name not in controls for name in found.classes])[found.labels]
+    right = np.flatnonzero((found.predictions == found.labels) & letter)
     if not len(right):
         return 0
     confidence = found.probabilities[right].max(1)
@@ -288,9 +289,11 @@ def _by_set(values: dict[str, Any]) -> Result:
 
 
 def _without_motion_letters(found: dict[str, Evaluation]) -> Result | None:
-    if not manual_alphabet(found["grouped"].classes):
+    classes = found["grouped"].classes
+    if not manual_alphabet(classes):
         return None
-    return _by_set({name: asdict(e.accuracy_without(MOTION_LETTERS)) for name, e in found.items()})
+    motions = named(classes, MOTION_LETTERS)
+    return _by_set({name: asdict(e.accuracy_without(motions)) for name, e in found.items()})
 
 
 def _write_metrics(folder: RunFolder, lines: list[str], history: list[dict[str, Any]]) -> None:

@@ -1,6 +1,6 @@
 """Rendered hands signing the 29 classes, with exact class, hand mask, finger masks, box and joints."""
 
-from surehand.render._classes import CLASSES
+from surehand.alphabet import CLASSES
 from surehand.render._factors import FACTOR_GROUPS, FACTOR_NAMES, Factors
 from surehand.render._handshapes import Handshapes, load_handshapes
 from surehand.render._kinematics import JOINTS

@@ -1,10 +1,7 @@
-"""The 29 classes of the ASL alphabet image sets, in their usual order."""
+"""A class by its name or by its place."""
 
-from string import ascii_uppercase
-
+from surehand.alphabet import CLASSES
 from surehand.errors import UsageError
-
-CLASSES: tuple[str, ...] = (*ascii_uppercase, "del", "nothing", "space")
 
 
 def class_name(name_or_index: str | int) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from surehand.alphabet import CLASSES
 from surehand.errors import DataError
-from surehand.render._classes import CLASSES
 
 FINGERS = ("index", "middle", "ring", "little")
 FINGER_ANGLES = ("mcp_flexion", "pip_flexion", "dip_flexion", "mcp_abduction")

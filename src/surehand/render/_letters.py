@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from surehand.alphabet import CLASSES
 from surehand.errors import DataError, UsageError
 from surehand.progress import Progress, silent
-from surehand.render._classes import CLASSES
 from surehand.render._factors import vary as hold_all_but
 from surehand.render._handshapes import Handshapes, default_handshapes
 from surehand.render._kinematics import JOINTS

@@ -13,11 +13,12 @@ from jaxtyping import Bool, Float64, Int64, UInt8
 from numpy.typing import NDArray
 from PIL import Image
 
+from surehand.alphabet import CLASSES
 from surehand.errors import UsageError
 from surehand.progress import Progress, silent
 from surehand.randomness import generator
 from surehand.render._background import background
-from surehand.render._classes import CLASSES, class_name
+from surehand.render._classes import class_name
 from surehand.render._factors import Factors, draw_factors
 from surehand.render._handshapes import Handshapes, default_handshapes
 from surehand.render._march_kernels import FOREARM_PART, PALM_PART, render_hand, vector

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from surehand.alphabet import CLASSES
 from surehand.progress import Progress, silent
-from surehand.render._classes import CLASSES
 from surehand.render._render import in_parallel
 
 _LABEL_WIDTH, _GAP = 52, 2

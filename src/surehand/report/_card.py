@@ -4,13 +4,12 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from surehand.alphabet import CONTROL_CLASSES, MOTION_LETTERS
 from surehand.report._draw_accuracy import measured_accuracies
 from surehand.report._draw_robustness import epsilon_summary
 from surehand.report._run import Record, Run
 from surehand.report._verdict import verdict
 from surehand.report._words import (
-    CONTROL_CLASSES,
-    MOTION_LETTERS,
     MOTION_NOTE,
     NOT_MEASURED,
     count,

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from surehand.alphabet import MOTION_LETTERS, manual_alphabet
 from surehand.errors import DataError
-from surehand.report._words import MOTION_LETTERS, MOTION_MARK, MOTION_NOTE, manual_alphabet
+from surehand.report._words import MOTION_MARK, MOTION_NOTE
 
 SCHEMA = 1
 SCHEMA_FILE = Path(__file__).with_name("run.schema.json")

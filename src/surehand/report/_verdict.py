@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
+from surehand.alphabet import MOTION_LETTERS, manual_alphabet
 from surehand.report._run import Record
-from surehand.report._words import MOTION_LETTERS, grey_levels, interval, listed, manual_alphabet, percent, several
+from surehand.report._words import grey_levels, interval, listed, percent, several
 
 LEVELS = ("trust", "caution", "do not trust")
 TRUST, CAUTION, DO_NOT_TRUST = LEVELS

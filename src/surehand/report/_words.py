@@ -2,28 +2,13 @@
 
 from collections.abc import Iterable
 from math import isfinite
-from string import ascii_uppercase
 from typing import Any
 
 NOT_MEASURED = "not measured"
 
-# Deaf signers point out that these two are drawn in the air; a photograph holds one moment of them.
-MOTION_LETTERS = ("J", "Z")
 MOTION_MARK = "†"
 MOTION_NOTE = "still frame only: the real letter is a motion"
 _SET_NAMES = {"grouped": "held-back groups", "random": "a random split"}
-CONTROL_CLASSES = ("del", "nothing", "space")
-
-
-def manual_alphabet(classes: Iterable[str]) -> bool:
-    """Whether these are the 29 classes of the ASL manual alphabet data: A-Z and the three control classes.
-
-    All 29 are asked for, because 26 letters alone could as well be print.
-
-    >>> manual_alphabet("ABC")
-    False
-    """
-    return {name.lower() for name in classes} == {*ascii_uppercase.lower(), *CONTROL_CLASSES}
 
 
 def set_name(name: str) -> str:

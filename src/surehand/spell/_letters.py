@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from surehand.alphabet import CONTROL_CLASSES, MOTION_LETTERS, named
 from surehand.errors import UsageError
 
-# Classes of the ASL Alphabet data set that are no letters, and no signs either.
-SPACE, DELETE, NOTHING = "space", "del", "nothing"
-MOTIONS = ("J", "Z")
+DELETE, NOTHING, SPACE = CONTROL_CLASSES
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Letter:
     @property
     def motion(self) -> bool:
         """The letter is a motion, so that a still frame of it is not the real letter."""
-        return self.name in MOTIONS
+        return bool(named((self.name,), MOTION_LETTERS))
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ def advance(
     before = probabilities if spelling.smoothed is None else spelling.smoothed
     smoothed = before + rule.smoothing * (probabilities - before)  # (k,)
     best = int(smoothed.argmax())
-    nothing = classes[best] == NOTHING
+    nothing = classes[best].casefold() == NOTHING
 
     locked = spelling.locked
     if locked is not None and (smoothed[locked] < rule.down or nothing):
@@ -158,11 +157,12 @@ def to_text(names: tuple[str, ...]) -> str:
     """
     text = ""
     for name in names:
-        if name == DELETE:
+        key = name.casefold()
+        if key == DELETE:
             text = text[:-1]
-        elif name == SPACE:
+        elif key == SPACE:
             text += " "
-        elif name != NOTHING:
+        elif key != NOTHING:
             text += name
     return text
 
