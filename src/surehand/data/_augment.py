@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Float32, Int32, UInt8, UInt64
 from torch import Tensor
 
-from surehand.data._augment_kernels import bytes_to_unit, warp_and_colour
 from surehand.errors import UsageError
 from surehand.randomness import uniforms
+
+from ._augment_kernels import bytes_to_unit, warp_and_colour
 
 # ITU-R BT.601: how much each channel adds to brightness.
 _LUMA = np.array([0.299, 0.587, 0.114])

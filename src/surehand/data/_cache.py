@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from surehand.data._decode import RULES_VERSION
-from surehand.data._layout import Layout
-from surehand.data._scan import THUMBNAIL, Quarantined, Scan, cores, scan
 from surehand.errors import DataError
 from surehand.progress import Progress, silent
+
+from ._decode import RULES_VERSION
+from ._layout import Layout
+from ._scan import THUMBNAIL, Quarantined, Scan, cores, scan
 
 _VERSION = 1
 _PIECE = 1 << 24  # bytes hashed by one thread at a time

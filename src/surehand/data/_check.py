@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from surehand.data._dataset import Dataset, load
-from surehand.data._duplicates import has_twin, near_counts
-from surehand.data._names import listed
-from surehand.data._neighbour import nearest
-from surehand.data._scan import CONFLICT, Quarantined
-from surehand.data._split import SPLITS
 from surehand.intervals import Proportion, proportion
 from surehand.progress import Progress, silent
+
+from ._dataset import Dataset, load
+from ._duplicates import has_twin, near_counts
+from ._names import listed
+from ._neighbour import nearest
+from ._scan import CONFLICT, Quarantined
+from ._split import SPLITS
 
 # The nearest-neighbour baseline asks this many images of a split at most; its interval says what that is worth.
 _MOST_QUERIES = 3000

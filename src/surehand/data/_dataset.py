@@ -7,18 +7,19 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt8, UInt64
 from torch import Tensor
 
-from surehand.data._augment import to_images
-from surehand.data._cache import cache_folder, cached_scan
-from surehand.data._groups import Groups, group
-from surehand.data._layout import find_layout
-from surehand.data._manifest import Manifest, sample_ids
-from surehand.data._names import matched
-from surehand.data._scan import Scan
-from surehand.data._sources import locate
-from surehand.data._split import SPLITS, split
 from surehand.errors import UsageError
 from surehand.progress import Progress, silent
 from surehand.randomness import uniforms
+
+from ._augment import to_images
+from ._cache import cache_folder, cached_scan
+from ._groups import Groups, group
+from ._layout import find_layout
+from ._manifest import Manifest, sample_ids
+from ._names import matched
+from ._scan import Scan
+from ._sources import locate
+from ._split import SPLITS, split
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Int64, UInt64
 
-from surehand.data._duplicates_kernels import count_near
+from ._duplicates_kernels import count_near
 
 # Of 64 bits. On video frames of held hands this is where a frame's neighbours are and other scenes are not.
 NEAR_BITS = 4

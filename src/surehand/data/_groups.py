@@ -24,9 +24,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64, UInt64
 
-from surehand.data._duplicates import NEAR_BITS
-from surehand.data._duplicates_kernels import join_near
 from surehand.randomness import key_of, uniforms
+
+from ._duplicates import NEAR_BITS
+from ._duplicates_kernels import join_near
 
 LARGEST_SHARE = 0.15
 

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from surehand.data._decode import IMAGE_SUFFIXES
-from surehand.data._names import listed, normalised, ordered
 from surehand.errors import DataError
+
+from ._decode import IMAGE_SUFFIXES
+from ._names import listed, normalised, ordered
 
 _SPLIT_NAME = re.compile(r"(?:^|.*[_\-. ])(train|training|val|valid|validation|test|testing)$", re.IGNORECASE)
 

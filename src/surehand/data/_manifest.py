@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int32, Int64, UInt64
 
-from surehand.data._scan import Quarantined
 from surehand.errors import DataError
 from surehand.files import replacing
+
+from ._scan import Quarantined
 
 _COLUMNS = ("path", "class", "split", "group", "height", "width", "dhash", "sha256", "flags", "reason")
 

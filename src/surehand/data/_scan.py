@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int32, Int64, UInt8, UInt64
 
-from surehand.data._decode import UndecodableError, decode, middle_square, quiet, resize
-from surehand.data._layout import Layout
-from surehand.data._names import listed
-from surehand.data._scan_kernels import summarise
 from surehand.errors import DataError
 from surehand.progress import Progress, silent
+
+from ._decode import UndecodableError, decode, middle_square, quiet, resize
+from ._layout import Layout
+from ._names import listed
+from ._scan_kernels import summarise
 
 # Side of the thumbnails that the nearest-neighbour baseline compares.
 THUMBNAIL = 16

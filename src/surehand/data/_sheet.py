@@ -6,10 +6,11 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from surehand.data._augment import Augmentation, augment
-from surehand.data._dataset import Samples
 from surehand.errors import DataError, UsageError
 from surehand.files import replacing
+
+from ._augment import Augmentation, augment
+from ._dataset import Samples
 
 _GAP = 2
 _TEXT = 13  # pixels

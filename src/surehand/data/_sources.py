@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from surehand import __version__
-from surehand.data._layout import ignored
 from surehand.errors import DataError, MissingPartError
 from surehand.progress import Progress, silent
+
+from ._layout import ignored
 
 # Limits for archives: a file that grows more than this is no image, and no data set.
 _LARGEST_RATIO = 200

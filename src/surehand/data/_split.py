@@ -20,9 +20,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Int64, UInt64
 
-from surehand.data._duplicates import near_counts
-from surehand.data._groups import Groups
 from surehand.randomness import uniforms
+
+from ._duplicates import near_counts
+from ._groups import Groups
 
 GROUPED, VALIDATION, RANDOM = 0.15, 0.10, 0.10
 

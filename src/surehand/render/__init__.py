@@ -1,12 +1,13 @@
 """Rendered hands signing the 29 classes, with exact class, hand mask, finger masks, box and joints."""
 
 from surehand.alphabet import CLASSES
-from surehand.render._factors import FACTOR_GROUPS, FACTOR_NAMES, Factors
-from surehand.render._handshapes import Handshapes, load_handshapes
-from surehand.render._kinematics import JOINTS
-from surehand.render._letters import write_letters
-from surehand.render._render import Rendering, render, render_many
-from surehand.render._sheet import sheet
+
+from ._factors import FACTOR_GROUPS, FACTOR_NAMES, Factors
+from ._handshapes import Handshapes, load_handshapes
+from ._kinematics import JOINTS
+from ._letters import write_letters
+from ._render import Rendering, render, render_many
+from ._sheet import sheet
 
 __all__ = [
     "CLASSES",

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surehand.randomness import generator
-from surehand.render import _picture_kernels as kernels
-from surehand.render._picture_kernels import ELLIPSE, GLOW, RECTANGLE
+
+from . import _picture_kernels as kernels
+from ._picture_kernels import ELLIPSE, GLOW, RECTANGLE
 
 Vector = NDArray[np.float64]
 MIDDLE = np.array([0.5, 0.5])

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surehand.render import _march_kernels as kernels
-from surehand.render._handshapes import Proportions
-from surehand.render._kinematics import Skeleton, cross
-from surehand.render._march_kernels import FOREARM, FOREARM_PART, LINK, PALM, PALM_PART, ROOT, THUMB
+from . import _march_kernels as kernels
+from ._handshapes import Proportions
+from ._kinematics import Skeleton, cross
+from ._march_kernels import FOREARM, FOREARM_PART, LINK, PALM, PALM_PART, ROOT, THUMB
 
 # Widths of the smooth unions, palm widths.
 PALM_BLEND, FOREARM_BLEND, KNUCKLE_BLEND, THUMB_BLEND, JOINT_BLEND = 0.11, 0.16, 0.08, 0.07, 0.025

@@ -14,7 +14,8 @@ import numpy as np
 
 from surehand.errors import UsageError
 from surehand.randomness import uniforms
-from surehand.render._handshapes import Handshapes
+
+from ._handshapes import Handshapes
 
 BACKGROUNDS = ("plain", "room", "planks", "texture", "clutter")
 HANDS = ("right", "left")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surehand.render._handshapes import Proportions
+from ._handshapes import Proportions
 
 # Rows of `Skeleton.joints`, in the order that hand-landmark data sets use.
 JOINTS = (

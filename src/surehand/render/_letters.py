@@ -15,10 +15,11 @@ from PIL import Image
 from surehand.alphabet import CLASSES
 from surehand.errors import DataError, UsageError
 from surehand.progress import Progress, silent
-from surehand.render._factors import vary as hold_all_but
-from surehand.render._handshapes import Handshapes, default_handshapes
-from surehand.render._kinematics import JOINTS
-from surehand.render._render import Rendering, Task, check_size, in_parallel
+
+from ._factors import vary as hold_all_but
+from ._handshapes import Handshapes, default_handshapes
+from ._kinematics import JOINTS
+from ._render import Rendering, Task, check_size, in_parallel
 
 FORMATS: dict[str, dict[str, Any]] = {"jpg": {"quality": 95, "subsampling": 0}, "png": {}}
 _BYTES_A_PIXEL = 1.0  # generous for JPEG of quality 95 and for masks

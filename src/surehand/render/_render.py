@@ -17,14 +17,15 @@ from surehand.alphabet import CLASSES
 from surehand.errors import UsageError
 from surehand.progress import Progress, silent
 from surehand.randomness import generator
-from surehand.render._background import background
-from surehand.render._classes import class_name
-from surehand.render._factors import Factors, draw_factors
-from surehand.render._handshapes import Handshapes, default_handshapes
-from surehand.render._march_kernels import FOREARM_PART, PALM_PART, render_hand, vector
-from surehand.render._picture_kernels import blur, cover_with, linear_to_srgb, picture_style, smear, total_luminance
-from surehand.render._scene import Scene, project, scene_of
-from surehand.render._skin import skin_of, tone_albedo
+
+from ._background import background
+from ._classes import class_name
+from ._factors import Factors, draw_factors
+from ._handshapes import Handshapes, default_handshapes
+from ._march_kernels import FOREARM_PART, PALM_PART, render_hand, vector
+from ._picture_kernels import blur, cover_with, linear_to_srgb, picture_style, smear, total_luminance
+from ._scene import Scene, project, scene_of
+from ._skin import skin_of, tone_albedo
 
 SMALLEST, LARGEST = 16, 2048
 # Below this size four rays are sent through every pixel, above only where the picture changes.

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surehand.randomness import uniforms
-from surehand.render._capsules import Limb, capsules
-from surehand.render._factors import Factors
-from surehand.render._handshapes import Handshapes, Proportions, Variant
-from surehand.render._kinematics import Skeleton, pose
-from surehand.render._march_kernels import Light, Triple, View
+
+from ._capsules import Limb, capsules
+from ._factors import Factors
+from ._handshapes import Handshapes, Proportions, Variant
+from ._kinematics import Skeleton, pose
+from ._march_kernels import Light, Triple, View
 
 # The joint box may leave the frame by this share of the image width.
 _MARGIN = 0.06

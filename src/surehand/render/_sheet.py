@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw
 
 from surehand.alphabet import CLASSES
 from surehand.progress import Progress, silent
-from surehand.render._render import in_parallel
+
+from ._render import in_parallel
 
 _LABEL_WIDTH, _GAP = 52, 2
 

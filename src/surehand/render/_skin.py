@@ -5,8 +5,8 @@ import colorsys
 import numpy as np
 from numpy.typing import NDArray
 
-from surehand.render._factors import Factors
-from surehand.render._march_kernels import Skin, Triple
+from ._factors import Factors
+from ._march_kernels import Skin, Triple
 
 # Monk Skin Tone Scale (Monk, 2019; skintone.google), sRGB.
 MONK_TONES = (
