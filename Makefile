@@ -28,7 +28,7 @@ clean:
 	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
-	$(PYTHON) -m venv .venv || { echo "Could not create .venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Could not create .venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
 # The pinned torch is a CPU wheel of 200 MB; an unpinned one brings CUDA and several gigabytes.
 .venv/run.done: pyproject.toml constraints.txt | .venv/bin/python

@@ -1,10 +1,12 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and numbers that JSON can hold."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 from surehand.errors import DataError
 
@@ -13,23 +15,29 @@ from surehand.errors import DataError
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary neighbour to write, which takes the place of `path` when the with-block ends well.
 
+    The folder is made if it is missing.
+
     Neither a reader nor a failure ever meets half a file; one that was there before stays until the new one is whole
     and on the disk.
 
     Raises:
-        DataError: the file cannot be written: no such folder, no permission, disk full.
+        DataError: the file cannot be written: no permission, disk full.
     """
     temporary = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            with temporary.open("rb") as file:
+            with temporary.open("r+b") as file:  # Windows syncs only what can be written
                 os.fsync(file.fileno())
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise DataError(f"Could not write {path}: {error.strerror or error}. Nothing was changed there.") from error
+        raise DataError(
+            f"Could not write {path}: {error.strerror or error}. What was there is unchanged; "
+            "free some space or name another place, then repeat the command."
+        ) from error
 
 
 def write_whole(path: Path, content: bytes) -> Path:
@@ -37,3 +45,16 @@ def write_whole(path: Path, content: bytes) -> Path:
     with replacing(path) as temporary:
         temporary.write_bytes(content)
     return path
+
+
+def finite(value: Any) -> Any:
+    """Plain values with None in place of numbers that JSON has no word for.
+
+    >>> finite({"loss": float("nan"), "epochs": [1, 2.5, float("inf")]})
+    {'loss': None, 'epochs': [1, 2.5, None]}
+    """
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,7 +1,6 @@
 """Configuration files, stages that are not repeated, and files that are never half-written."""
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -28,14 +27,25 @@ names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), m
         },
     ),
 )
-def test_a_configuration_file_says_what_the_settings_said(source, external, training):
+def test_a_configuration_file_says_what_the_settings_said(source, external, training, tmp_path_factory):
     settings = AuditSettings(source=source, external=external, training=training, models=("cnn", "darknet53"))
-    path = Path("/tmp") / "surehand-test-config.toml"
+    path = tmp_path_factory.mktemp("configuration") / "config.toml"
     path.write_text(settings.to_toml(), encoding="utf-8")
     assert AuditSettings.from_toml(path) == settings
 
 
-@pytest.mark.parametrize("text", ["models = [", "sizes = 3", 'models = "cnn"\nsize = "big"'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "models = [",
+        "sizes = 3",
+        'size = "big"',
+        "external = 'x'",
+        "training = 3",
+        "[training]\nepochs = '3'",
+        "seed = true",
+    ],
+)
 def test_a_configuration_that_cannot_be_used_is_refused(text, tmp_path):
     (tmp_path / "c.toml").write_text(text)
     with pytest.raises(ConfigurationError):
@@ -81,6 +91,13 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
         folder.write_json("run.json", {"new": 2})
     assert json.loads((tmp_path / "run.json").read_text()) == {"old": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_numbers_that_json_has_no_word_for_become_null(tmp_path):
+    folder = RunFolder(tmp_path)
+    assert folder.stage("s", 0, lambda: {"loss": float("nan")})["loss"] is None
+    folder.write_json("run.json", {"value": float("inf")})
+    assert json.loads((tmp_path / "run.json").read_text()) == {"value": None}
 
 
 def test_a_run_folder_that_cannot_be_made_is_named(tmp_path):

@@ -1,6 +1,8 @@
 """`surehand run`: one command from a folder to a page, gone on with where it stopped, and nothing sent anywhere."""
 
 import json
+import os
+import shutil
 import socket
 
 import jsonschema
@@ -92,11 +94,15 @@ def test_a_wrong_key_in_the_configuration_is_named_with_the_nearest_right_one(tm
     assert "Did you mean training.epochs?" in answer.err
 
 
-def test_a_gate_that_is_not_met_exits_with_5_and_still_answers(finished):
-    answer = surehand(*finished.arguments, "--json", "--fail-under", "grouped=1", "--fail-under", "elsewhere=0")
-    met = finished.answer.json["result"]["models"]["cnn"]["accuracy"]["grouped"]["value"] == 1
-    assert answer.code == (0 if met else 5)
-    assert answer.json["status"] == ("ok" if met else "failed")
+def test_a_gate_that_is_not_met_exits_with_5_and_still_answers(finished, monkeypatch):
+    assert surehand(*finished.arguments, "--fail-under", "elsewhere=0").code == 0
+    record = json.loads((finished.folder / "run.json").read_text())
+    record["models"]["cnn"]["accuracy"]["grouped"]["value"] = 0.75
+    monkeypatch.setattr("surehand.audit.audit", lambda *args, **kwargs: record)
+    answer = surehand(*finished.arguments, "--json", "--fail-under", "grouped=0.8")
+    assert answer.code == 5
+    assert answer.json["status"] == "failed"
+    assert "cnn reaches 0.750 on grouped, below 0.8" in answer.err
 
 
 @pytest.mark.parametrize(
@@ -154,10 +160,48 @@ def test_ctrl_c_exits_with_130_and_the_same_command_goes_on(pictures, tmp_path, 
     assert surehand(*arguments).code == 0
 
 
-def test_letters_without_data_and_with_them_spelled_out_are_the_same_source():
-    from surehand.audit import AuditSettings
+@pytest.mark.parametrize("per_class", [1, 2])
+def test_a_folder_too_small_to_hold_anything_back_is_refused_before_training(per_class, tmp_path):
+    source = write_folder(tmp_path / "few", per_class)
+    answer = surehand("run", source, "--out", tmp_path / "run", "--cache", tmp_path / "cache", "--json")
+    if answer.code == 0:
+        pytest.fail("three to six images cannot be enough")
+    assert answer.code == 4
+    assert "Add images" in answer.json["error"]["message"]
 
-    assert AuditSettings().source == "letters"
+
+def test_training_that_diverges_says_so_and_what_to_do(pictures, tmp_path):
+    arguments = ["run", pictures, "--size", 24, "--epochs", 3, "--learning-rate", 1e30, "--precision", "float32"]
+    answer = surehand(*arguments, "--out", tmp_path / "run", "--cache", tmp_path / "cache", "--json")
+    assert answer.code == 3
+    assert "--learning-rate" in answer.json["error"]["message"]
+
+
+def test_a_file_name_that_is_not_utf_8_survives_the_whole_run(pictures, tmp_path):
+    source = tmp_path / "colours"
+    shutil.copytree(pictures, source)
+    odd = os.fsdecode(b"odd-\xff.png")
+    first = next((source / "red").iterdir())
+    try:
+        first.rename(source / "red" / odd)
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    arguments = ["run", source, "--size", 24, "--epochs", 1, "--attack-images", 4]
+    answer = surehand(*arguments, "--out", tmp_path / "run", "--cache", tmp_path / "cache")
+    assert answer.code == 0, answer.err
+
+
+def test_ctrl_c_without_out_names_the_folder_to_go_on_with(pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    for verb, stage in (("run", "audit"), ("train", "train_model")):
+        monkeypatch.setattr(f"surehand.audit.{stage}", interrupted)
+        answer = surehand(verb, pictures)
+        assert answer.code == 130
+        assert "--out runs/" in answer.err
 
 
 def test_new_runs_never_share_a_folder(tmp_path, monkeypatch):

@@ -58,7 +58,7 @@ def test_attack_writes_images_within_the_budget(finished, tmp_path):
     assert answer.json["result"]["grey_levels"] == 8
     assert len(answer.json["artifacts"]) == 18
     for path in answer.json["artifacts"]:
-        name = path.removeprefix(f"{tmp_path}/")
+        name = path.removeprefix(f"{tmp_path}/").removesuffix(".png")
         clean = np.asarray(Image.open(finished.external / name).convert("RGB")).astype(int)
         assert np.abs(np.asarray(Image.open(path)).astype(int) - clean).max() <= 8
 

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from surehand.errors import UsageError
+from surehand.files import write_whole
 
 from ._ask import logits_of
 from ._epsilon import grey_levels
@@ -103,7 +104,7 @@ def eight_bit(
 
 def save_png(pixels: UInt8[np.ndarray, "h w 3"], path: Path) -> None:
     """Write one image; its decoded pixels are the given ones."""
-    path.write_bytes(_encoded(pixels))
+    write_whole(path, _encoded(pixels))
 
 
 def _judged(model: nn.Module, pixels: UInt8[np.ndarray, "n h w 3"], goal: Goal, size: int) -> Float[Tensor, "n k"]:

@@ -1,5 +1,6 @@
 """The whole audit: images in, a run folder out. Read top-down, it is what `surehand run` does."""
 
+import json
 import os
 import platform
 from dataclasses import asdict, replace
@@ -12,8 +13,9 @@ from typing import Any
 import torch
 
 from surehand import __version__, report
+from surehand.alphabet import manual_alphabet
 from surehand.data import Dataset, Samples, check, external_warnings, load, load_external, sheet, write_manifest
-from surehand.models import Classifier
+from surehand.errors import DataError
 from surehand.models import load as load_classifier
 
 from ._folder import Result, RunFolder, sha256
@@ -22,7 +24,6 @@ from ._narrator import Narrator, Silent
 from ._settings import AuditSettings
 from ._speech import speech_stage
 
-SCHEMA = 1
 LIBRARIES = ("torch", "numpy", "pillow", "numba", "lightning-fabric", "safetensors", "matplotlib")
 
 
@@ -53,10 +54,11 @@ def audit(
     tell = narrator or Silent()
     folder, started = RunFolder(path), monotonic()
     folder.write_text("config.toml", settings.to_toml())
-    record = _header(settings, path, command)
+    record, before = _header(settings, path, command), _seconds_before(folder)
 
     def publish(status: str) -> None:
-        record["status"], record["seconds"] = status, round(monotonic() - started, 1)
+        record["status"], record["seconds"] = status, round(before + monotonic() - started, 1)
+        record["artifacts"] = _artifacts(folder)
         folder.write_json("run.json", record)
 
     publish("running")
@@ -66,15 +68,14 @@ def audit(
         publish("running")
         metrics: list[str] = []
         for name in settings.models:
-            record["models"][name], classifier = _model(name, settings, folder, dataset, external, metrics, tell)
+            record["models"][name] = _model(name, settings, folder, dataset, external, metrics, tell)
             publish("running")
-        if record["speech"] is None and report.manual_alphabet(dataset.manifest.classes):
-            record["speech"] = speech_stage(folder, classifier, dataset.samples("grouped"), tell)
+        if manual_alphabet(dataset.manifest.classes):
+            record["speech"] = speech_stage(folder, record["models"], dataset.samples("grouped"), tell)
         record["verdict"] = report.verdict({**record, "status": "complete"})
         publish("complete")
         tell.say("Report    figures and page")
         report.write_report(path)
-        record["artifacts"] = _artifacts(folder)
         publish("complete")
     except KeyboardInterrupt:
         publish("interrupted")
@@ -94,25 +95,38 @@ def train_model(
         What `run.json` holds of a model's training.
     """
     tell, folder = narrator or Silent(), RunFolder(path)
-    dataset = load(settings.source, settings.size, seed=settings.seed, cache=cache, progress=tell.progress("Read"))
+    dataset = _load(settings, cache, tell)
     name = settings.models[0]
     return _without_files(train_stage(folder, name, dataset, settings.for_model(name), [], tell))
 
 
-def _data(settings: AuditSettings, folder: RunFolder, record: Result, cache: Path | None, tell: Narrator) -> Dataset:
+def _load(settings: AuditSettings, cache: Path | None, tell: Narrator) -> Dataset:
+    """The data set, once it is sure that there is something to train on and to test with."""
     dataset = load(settings.source, settings.size, seed=settings.seed, cache=cache, progress=tell.progress("Read"))
+    for part in ("train", "validation", "grouped", "random"):
+        if not len(dataset.manifest.rows(part)):
+            raise DataError(
+                f"{settings.source} is too small: no image could be set aside for the part called {part!r}. "
+                "Add images, to about ten a class that are not all alike."
+            )
+    return dataset
+
+
+def _data(settings: AuditSettings, folder: RunFolder, record: Result, cache: Path | None, tell: Narrator) -> Dataset:
+    dataset = _load(settings, cache, tell)
     found = check(dataset)
     manifest = dataset.manifest
     write_manifest(manifest, folder.file("manifest.csv"))
 
+    augmentation = settings.for_model(settings.models[0]).augmentation
+
     def sheets() -> Result:
         training, names = dataset.samples("train"), ("sheets/train.png", "sheets/augmented.png")
-        augmentation = settings.for_model(settings.models[0]).augmentation
         sheet(training, folder.file(names[0]))
-        sheet(training, folder.file(names[1]), augmentation=augmentation)
+        sheet(training, folder.file(names[1]), augmentation=augmentation, seed=settings.seed)
         return {"files": list(names)}
 
-    folder.stage("sheets", [manifest.digest, settings.size, settings.seed], sheets)
+    folder.stage("sheets", [manifest.digest, settings.size, settings.seed, asdict(augmentation)], sheets)
     record["data"] = found.to_dict()
     data = record["data"]
     tell.say(f"Data      {data['images']:,} images in {data['classes']} classes, {data['quarantined']} quarantined")
@@ -136,6 +150,7 @@ def _external(
             "source": source,
             "images": len(sets[name]),
             "missing_classes": [c for i, c in enumerate(dataset.manifest.classes) if i not in present],
+            "known_images": len(set(loaded.manifest.sha256) & set(dataset.manifest.sha256)),
             "warnings": list(external_warnings(loaded, dataset)),
         }
         tell.say(f"External  {name}: {len(sets[name]):,} images, never trained on")
@@ -150,7 +165,7 @@ def _model(
     external: dict[str, Samples],
     metrics: list[str],
     tell: Narrator,
-) -> tuple[Result, Classifier]:
+) -> Result:
     """Everything about one model; `metrics` grows by its epochs."""
     trained = train_stage(folder, name, dataset, settings.for_model(name), metrics, tell)
     file = folder.path / trained["file"]
@@ -159,15 +174,14 @@ def _model(
     evaluated = evaluate_stage(folder, name, classifier, identity, sets, tell)
     attacked = attack_stage(folder, name, classifier, identity, sets["grouped"], settings, tell)
     explained = explain_stage(folder, name, classifier, identity, dataset, settings, tell)
-    stages = {**trained, **evaluated, "fgsm": attacked, "lime": explained}
-    return _without_files(stages), classifier
+    return _without_files({**trained, **evaluated, "fgsm": attacked, "lime": explained})
 
 
 def _header(settings: AuditSettings, path: Path, command: str) -> Result:
     versions = {"surehand": __version__, "python": platform.python_version(), **{n: version(n) for n in LIBRARIES}}
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else None
     return {
-        "schema": SCHEMA,
+        "schema": report.SCHEMA,
         "status": "running",
         "name": path.resolve().name,
         "seed": settings.seed,
@@ -189,6 +203,14 @@ def _header(settings: AuditSettings, path: Path, command: str) -> Result:
         "speech": None,
         "artifacts": [],
     }
+
+
+def _seconds_before(folder: RunFolder) -> float:
+    """What earlier calls have spent on this folder."""
+    try:
+        return float(json.loads((folder.path / "run.json").read_text(encoding="utf-8"))["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
 
 
 def _processor() -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from surehand import __version__
 from surehand.errors import DataError
-from surehand.files import write_whole
+from surehand.files import finite, write_whole
 
 Result = dict[str, Any]
 
@@ -28,16 +28,20 @@ class RunFolder:
     def file(self, name: str) -> Path:
         """The path of a file in the folder, whose own folder exists."""
         path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"Could not make the folder {path.parent}: {error.strerror}.") from error
         return path
 
     def write_json(self, name: str, value: Any) -> None:
         """Write JSON in one step: readers see the old file or the new one."""
-        self.write_text(name, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+        self.write_text(name, json.dumps(finite(value), indent=1) + "\n")
 
     def write_text(self, name: str, text: str) -> None:
         """Write text in one step."""
-        write_whole(self.file(name), text.encode())
+        # File names need not be UTF-8; the manifest writes them alike.
+        write_whole(self.file(name), text.encode("utf-8", "surrogateescape"))
 
     def key(self, inputs: Any) -> str:
         """A name for the inputs of a stage, under this version of Surehand."""
@@ -54,10 +58,10 @@ class RunFolder:
         key = self.key(inputs)
         record = self.path / "stages" / f"{name}.json"
         if record.exists():
-            old = json.loads(record.read_text())
+            old = json.loads(record.read_text(encoding="utf-8"))
             if old["key"] == key and all((self.path / file).exists() for file in old["result"]["files"]):
                 return old["result"]
-        result = {"files": [], **make()}
+        result = finite({"files": [], **make()})
         self.write_json(f"stages/{name}.json", {"key": key, "result": result})
         return result
 

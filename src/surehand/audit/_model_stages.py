@@ -13,7 +13,9 @@ from surehand.alphabet import CONTROL_CLASSES, MOTION_LETTERS, manual_alphabet, 
 from surehand.attack import FGSM, AttackResult, EightBit, Threat, eight_bit, grey_levels, save_png, sweep
 from surehand.attack import run as run_attack
 from surehand.data import Dataset, Samples, read_image, to_images
+from surehand.errors import ConfigurationError
 from surehand.explain import explain
+from surehand.files import finite
 from surehand.models import Classifier, save
 from surehand.randomness import generator
 from surehand.train import Epoch, Evaluation, Settings, Step, evaluate, fit_temperature, predict, train
@@ -39,7 +41,8 @@ def train_stage(
 
     def on_step(step: Step) -> None:
         accuracy = "" if step.accuracy is None else f", validation {100 * step.accuracy:.1f} %"
-        text = f"epoch {step.epoch}/{step.epochs}, {step.images_per_second:,.0f} images/s{accuracy}"
+        rate, left = f"{step.images_per_second:,.0f} images/s", f"{step.seconds_left:.0f} s left in it"
+        text = f"epoch {step.epoch}/{step.epochs}, {rate}, {left}{accuracy}"
         progress((step.epoch - 1) * step.total + step.done, step.epochs * step.total, text)
 
     def on_epoch(epoch: Epoch) -> None:
@@ -53,7 +56,20 @@ def train_stage(
     def make() -> Result:
         # Named by its inputs: a checkpoint of other settings is not gone on with.
         training = folder.file(f"training/{name}-{folder.key(inputs)[:12]}/checkpoint.safetensors").parent
-        result = train(name, images, validation, settings, folder=training, on_step=on_step, on_epoch=on_epoch)
+        result = train(
+            name,
+            images,
+            validation,
+            settings,
+            folder=training,
+            on_choice=lambda choice: tell.say(f"Probe     {name}: {choice}"),
+            on_step=on_step,
+            on_epoch=on_epoch,
+        )
+        if not result.best_epoch:
+            raise ConfigurationError(
+                f"Training {name} diverged: {result.stopped_because}. Give a smaller --learning-rate."
+            )
         logits = predict(result.model, validation)
         temperature = fit_temperature(logits, validation.labels)
         metadata = {
@@ -62,18 +78,15 @@ def train_stage(
             "data_licence": "not stated",
             "seed": settings.seed,
             "surehand": __version__,
-            "validation_accuracy": result.history[result.best_epoch - 1].validation_accuracy
-            if result.best_epoch
-            else None,
+            "validation_accuracy": result.history[result.best_epoch - 1].validation_accuracy,
         }
         file = f"model/{name}.safetensors"
         classifier = Classifier(result.model, name, images.classes, dataset.size, temperature, metadata)
         save(classifier, folder.file(file))
-        for checkpoint in training.parent.glob(f"{name}-*"):
-            rmtree(checkpoint)
         tell.say(f"Train     {name} stopped: {result.stopped_because}")
         return {
             "files": [file],
+            "validation_accuracy": metadata["validation_accuracy"],
             "parameters": sum(p.numel() for p in result.model.parameters()),
             "file": file,
             "seconds": round(result.seconds, 1),
@@ -87,8 +100,10 @@ def train_stage(
 
     inputs = [dataset.manifest.digest, dataset.size, replace(settings, devices=1).to_dict()]
     result = folder.stage(f"train-{name}", inputs, make)
+    for checkpoint in (folder.path / "training").glob(f"{name}-*"):
+        rmtree(checkpoint)
     _write_metrics(folder, metrics, result["history"])
-    metrics += [json.dumps(line) for line in result["history"]]
+    metrics += [json.dumps(finite(line)) for line in result["history"]]
     return {key: value for key, value in result.items() if key != "history"}
 
 
@@ -112,7 +127,7 @@ def evaluate_stage(
             "files": files,
             "accuracy": _by_set({set_name: asdict(e.accuracy) for set_name, e in found.items()}),
             "accuracy_without_motion_letters": _without_motion_letters(found),
-            "confused": [asdict(c) for c in grouped.most_confused()],
+            "confused": {set_name: [asdict(c) for c in e.most_confused()] for set_name, e in found.items()},
             "never_recognised": {
                 set_name: [score.name for score in e.class_scores if score.support and not score.recall]
                 for set_name, e in found.items()
@@ -171,9 +186,9 @@ def attack_stage(
         }
 
     result = folder.stage(f"attack-{name}", [identity, _identity(samples), settings.attack_images, settings.seed], make)
-    half = next((e for e, a in zip(result["epsilons"], result["robust"], strict=True) if a < 0.5), None)
-    text = "never falls below half" if half is None else f"falls below half at {255 * half:.0f} grey levels"
-    tell.say(f"Attack    {name}: {100 * result['robust'][0]:.1f} % clean; robust accuracy {text} (FGSM)")
+    at_eight = next(a for e, a in zip(result["epsilons"], result["robust"], strict=True) if e >= 8 / 255)
+    clean = result["robust"][0]
+    tell.say(f"Attack    {name}: {100 * clean:.1f} % clean, {100 * at_eight:.1f} % robust up to 8 grey levels (FGSM)")
     return result
 
 
@@ -297,7 +312,9 @@ def _without_motion_letters(found: dict[str, Evaluation]) -> Result | None:
 
 
 def _write_metrics(folder: RunFolder, lines: list[str], history: list[dict[str, Any]]) -> None:
-    folder.write_text("metrics.jsonl", "".join(f"{line}\n" for line in [*lines, *map(json.dumps, history)]))
+    folder.write_text(
+        "metrics.jsonl", "".join(f"{line}\n" for line in [*lines, *(json.dumps(finite(line)) for line in history)])
+    )
 
 
 def _identity(samples: Samples) -> list[Any]:

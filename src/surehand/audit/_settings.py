@@ -77,13 +77,15 @@ class AuditSettings:
             ConfigurationError: no such file, not TOML, or a key that does not exist.
         """
         try:
-            values = tomllib.loads(path.read_text())
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ConfigurationError(f"Could not read the configuration {path}: {error.strerror}.") from error
         except tomllib.TOMLDecodeError as error:
             raise ConfigurationError(f"{path} is not TOML: {error}.") from error
         _refuse_unknown(path, "", values, cls)
+        _refuse_types(path, "", values, cls())
         _refuse_unknown(path, "training.", values.get("training", {}), Settings)
+        _refuse_types(path, "training.", values.get("training", {}), Settings())
         try:
             if "augmentation" in values.get("training", {}):
                 augmentation = values["training"]["augmentation"]
@@ -103,6 +105,19 @@ def _refuse_unknown(path: Path, prefix: str, values: dict[str, Any], kind: type)
         near = get_close_matches(unknown[0], known, 1)
         hint = f" Did you mean {prefix}{near[0]}?" if near else f" Known are {', '.join(sorted(known))}."
         raise ConfigurationError(f"{path} sets {prefix}{unknown[0]}, which does not exist.{hint}")
+
+
+def _refuse_types(path: Path, prefix: str, values: dict[str, Any], defaults: Any) -> None:
+    """Values must be of the kind that the defaults are."""
+    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "a table"}
+    for name, value in values.items():
+        default = getattr(defaults, name)
+        kind = next((k for k in kinds if isinstance(default, k)), None)
+        if kind is None:
+            continue
+        fits = isinstance(value, int | float if kind is float else kind)
+        if not fits or (kind in (int, float) and isinstance(value, bool)):
+            raise ConfigurationError(f"{path}: {prefix}{name} must be {kinds[kind]}; got {value!r}.")
 
 
 def _toml(value: Any) -> str:

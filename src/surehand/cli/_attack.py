@@ -26,7 +26,7 @@ def attack(
     target: Annotated[
         str | None, typer.Option(help="The class to be read instead. (default: any wrong one)", show_default=False)
     ] = None,
-    images: Annotated[int, typer.Option(help="At most so many images.")] = 512,
+    images: Annotated[int, typer.Option(help="At most so many images.", min=1)] = 512,
     out: Annotated[
         Path | None,
         typer.Option(help="Write the adversarial images here as PNG files; needs --epsilon.", show_default=False),
@@ -106,8 +106,7 @@ def _adversarial(  # type: ignore[no-untyped-def]
     files = eight_bit(classifier.model, images, found)
     written = []
     for i, path in enumerate(samples.paths if out is not None else ()):
-        file = (out or Path()) / Path(path).with_suffix(".png")
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file = (out or Path()) / f"{path}.png"  # the whole name: a.jpg and a.png are two images
         save_png(files.adversarial[i], file)
         written.append(str(file))
     result = {

@@ -22,7 +22,7 @@ def evaluate(console: Console, model: ModelArgument, data: DataArgument, cache: 
     result = {
         "accuracy": asdict(found.accuracy),
         "ece": found.ece,
-        "classes": [{k: None if v != v else v for k, v in asdict(c).items()} for c in found.class_scores],
+        "classes": [asdict(c) for c in found.class_scores],
         "confused": [asdict(c) for c in found.most_confused()],
         "quarantined": [{"path": q.path, "reason": q.reason} for q in dataset.manifest.quarantined],
     }

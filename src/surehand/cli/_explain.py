@@ -28,7 +28,9 @@ def explain(
     perturbations: Annotated[
         int | None, typer.Option(help="How many. (default: the recipe's)", show_default=False)
     ] = None,
-    size: Annotated[int, typer.Option(help="Height and width at which the image is cut into superpixels.")] = 200,
+    size: Annotated[
+        int, typer.Option(help="Height and width at which the image is cut into superpixels.", min=16, max=2048)
+    ] = 200,
     out: Annotated[Path, typer.Option(help="Where the figure and the arrays go.")] = Path("explanation"),
     seed: SeedOption = 0,
 ) -> Outcome:
@@ -59,7 +61,6 @@ def explain(
         progress=console.progress("Explain"),
         **options,
     )
-    out.mkdir(parents=True, exist_ok=True)
     arrays = out / f"{image.stem}-{method}.npz"
     found.save(arrays)
     name, sure = classifier.classes[found.target], float(found.probabilities[found.target])

@@ -107,12 +107,11 @@ def run(
         settings.for_model(name)  # wrong options are told now, not after the first model
     gates = _gates(fail_under or [], settings.external)
     folder = out or new_run_folder(settings.source)
+    console.say(f"Folder    {folder}")
     try:
         record = audit(settings, folder, command=this_command(), cache=cache, narrator=console)
     except KeyboardInterrupt:
-        if out is None:
-            console.say(f"To go on: {this_command()} --out {folder}")
-        raise
+        raise KeyboardInterrupt(this_command(None if out else folder)) from None
     artifacts = tuple(str(folder / a["path"]) for a in record["artifacts"])
     warnings = (*record["data"]["warnings"], *(w for found in record["external"].values() for w in found["warnings"]))
     return Outcome(

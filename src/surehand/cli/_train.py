@@ -22,7 +22,7 @@ from ._options import (
     given,
     new_run_folder,
 )
-from ._verb import Outcome, verb
+from ._verb import Outcome, this_command, verb
 
 
 @verb
@@ -63,7 +63,11 @@ def train(
     )
     settings = AuditSettings(source=data, models=(model,), size=size, training=training, seed=seed)
     folder = out or new_run_folder(data)
-    result = train_model(settings, folder, cache=cache, narrator=console)
+    console.say(f"Folder    {folder}")
+    try:
+        result = train_model(settings, folder, cache=cache, narrator=console)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(this_command(None if out else folder)) from None
     file = folder / result["file"]
     text = f"{file}\n{result['epochs']} epochs, {result['stopped_because']}."
     return Outcome(

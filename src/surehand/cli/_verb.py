@@ -8,11 +8,13 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from surehand.errors import SurehandError
+from surehand.files import finite
 
 from ._console import Console
 
@@ -54,10 +56,10 @@ def verb(function: Callable[..., Outcome]) -> Callable[..., None]:
         console = Console(quiet=quiet)
         try:
             outcome = function(console, **options)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             console.end_progress()
-            message = f"Interrupted; what was finished is saved. To go on: {this_command()}"
-            _fail(console, as_json, "interrupted", message, 130)
+            resume = f" What was finished is saved. To go on: {stop.args[0]}" if stop.args else ""
+            _fail(console, as_json, "interrupted", f"Interrupted.{resume}", 130)
         except SurehandError as error:
             console.end_progress()
             if debug:
@@ -90,9 +92,9 @@ def verb(function: Callable[..., Outcome]) -> Callable[..., None]:
     return command
 
 
-def this_command() -> str:
-    """What the user typed, to be typed again."""
-    return shlex.join(["surehand", *sys.argv[1:]])
+def this_command(out: Path | None = None) -> str:
+    """What the user typed, to be typed again; with the folder that it made, if the user named none."""
+    return shlex.join(["surehand", *sys.argv[1:], *(["--out", str(out)] if out is not None else [])])
 
 
 def _fail(console: Console, as_json: bool, status: str, message: str, code: int) -> None:
@@ -115,4 +117,4 @@ def _print_json(status: str, outcome: Outcome) -> None:
         "warnings": list(outcome.warnings),
         "artifacts": list(outcome.artifacts),
     }
-    print(json.dumps(answer, allow_nan=False))
+    print(json.dumps(finite(answer)))

@@ -62,6 +62,7 @@ def _run_processes(job: Path, devices: int, on_step: OnStep, on_epoch: OnEpoch) 
             env={**os.environ, **_environment(rank, devices, port)},
             stdout=subprocess.PIPE if rank == 0 else subprocess.DEVNULL,
             text=True,
+            start_new_session=True,  # a terminal's Ctrl-C reaches us alone, and we pass it on once
         )
         for rank in range(devices)
     ]
@@ -74,8 +75,9 @@ def _run_processes(job: Path, devices: int, on_step: OnStep, on_epoch: OnEpoch) 
                 on_epoch(Epoch(**values))
         codes = [process.wait() for process in processes]
     except KeyboardInterrupt:
-        for process in processes:  # they got Ctrl-C as well if a terminal sent it; twice does no harm after the save
+        for process in processes:
             process.send_signal(signal.SIGINT)
+        for process in processes:  # they save first
             process.wait()
         raise
     finally:

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from surehand.data import Samples
 from surehand.errors import ConfigurationError
+from surehand.files import finite, write_whole
 from surehand.models import build, sample_keys
 
 from . import _checkpoint as checkpoints
@@ -57,6 +58,7 @@ class Step:
     accuracy: float | None
 
 
+OnChoice = Callable[[Choice], None]
 OnStep = Callable[[Step], None]
 OnEpoch = Callable[[Epoch], None]
 
@@ -88,6 +90,7 @@ def train(
     *,
     folder: Path | None = None,
     save_every: float = 60.0,
+    on_choice: OnChoice = lambda choice: None,
     on_step: OnStep = lambda step: None,
     on_epoch: OnEpoch = lambda epoch: None,
 ) -> TrainResult:
@@ -103,6 +106,7 @@ def train(
         settings: how.
         folder: for `checkpoint.safetensors` and `metrics.jsonl`; None keeps nothing.
         save_every: seconds between checkpoints within an epoch; 0 saves after every step.
+        on_choice: called once, with how the model will be run; not when several devices share the batches.
         on_step: called after each step.
         on_epoch: called after each epoch; when resuming, first for the epochs already done.
 
@@ -115,7 +119,9 @@ def train(
 
         return train_on_devices(architecture, images, validation, settings, folder, save_every, on_step, on_epoch)
     fabric = Fabric(accelerator="cpu", devices=1)
-    return train_here(fabric, architecture, images, validation, settings, folder, save_every, on_step, on_epoch)
+    return train_here(
+        fabric, architecture, images, validation, settings, folder, save_every, on_step, on_epoch, on_choice
+    )
 
 
 def train_here(
@@ -128,9 +134,11 @@ def train_here(
     save_every: float,
     on_step: OnStep,
     on_epoch: OnEpoch,
+    on_choice: OnChoice = lambda choice: None,
 ) -> TrainResult:
     """`train` as one of `fabric.world_size` devices, all of which make this call."""
     run = _Run(fabric, architecture, images, validation, settings, folder)
+    on_choice(run.choice)
     run.write_metrics()
     for epoch in run.state.history:
         on_epoch(epoch)
@@ -139,6 +147,8 @@ def train_here(
             run.train_epoch(save_every, on_step, interrupted)
             run.finish_epoch()
             on_epoch(run.state.history[-1])
+            if interrupted():
+                raise KeyboardInterrupt
     return run.result()
 
 
@@ -204,7 +214,7 @@ class _Run:
             state.step, state.loss_sum, done = state.step + 1, state.loss_sum + loss, done + global_size
             now = monotonic()
             state.seconds = seconds_before + now - started
-            rate = (done - seen_before) / (now - started)
+            rate = (done - seen_before) / max(now - started, 1e-9)
             accuracy = state.history[-1].validation_accuracy if state.history else None
             left = (len(self.images) - done) / rate
             on_step(Step(state.epoch + 1, settings.epochs, done, len(self.images), rate, left, accuracy))
@@ -246,8 +256,8 @@ class _Run:
     def write_metrics(self) -> None:
         """Write the history as lines of JSON: whole, so that a resumed run leaves no line twice."""
         if self.folder is not None and self.fabric.is_global_zero:
-            lines = [json.dumps(epoch.to_dict()) + "\n" for epoch in self.state.history]
-            (self.folder / METRICS).write_text("".join(lines))
+            lines = [json.dumps(finite(epoch.to_dict())) + "\n" for epoch in self.state.history]
+            write_whole(self.folder / METRICS, "".join(lines).encode())
 
     def result(self) -> TrainResult:
         """The model with its best weights."""

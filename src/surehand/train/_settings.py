@@ -50,6 +50,9 @@ class Settings:
                 raise UsageError(f"{name} must be at least {smallest}; got {getattr(self, name)}.")
         if not self.learning_rate > 0:
             raise UsageError(f"learning_rate must be above 0; got {self.learning_rate}.")
+        for name in ("weight_decay", "min_delta"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"{name} must be at least 0; got {getattr(self, name)}.")
         if not 0 <= self.label_smoothing < 1:
             raise UsageError(f"label_smoothing must be in [0, 1); got {self.label_smoothing}.")
         if self.batch < 2 * self.devices:
@@ -87,6 +90,6 @@ def recipe(architecture: str, **overrides: Any) -> Settings:
     """The settings for an architecture, with what the caller asks for in place of the recipe's own.
 
     >>> recipe("darknet53", batch=64).epochs
-    8
+    4
     """
     return replace(Settings(), **{**RECIPES.get(architecture, {}), **overrides})
