@@ -25,12 +25,6 @@ class DataError(SurehandError):
     exit_code = 4
 
 
-class GateError(SurehandError):
-    """A threshold given with --fail-under was not met."""
-
-    exit_code = 5
-
-
 class MissingPartError(SurehandError):
     """An optional package, voice or device is not there."""
 

@@ -13,8 +13,8 @@ from surehand.alphabet import CONTROL_CLASSES, MOTION_LETTERS, manual_alphabet, 
 from surehand.attack import FGSM, AttackResult, EightBit, Threat, eight_bit, grey_levels, save_png, sweep
 from surehand.attack import run as run_attack
 from surehand.data import Dataset, Samples, read_image, to_images
-from surehand.errors import ConfigurationError
-from surehand.explain import explain
+from surehand.errors import ConfigurationError, DataError
+from surehand.explain import explain, grid_segments
 from surehand.files import finite
 from surehand.models import Classifier, save
 from surehand.randomness import generator
@@ -207,16 +207,19 @@ def explain_stage(
     def make() -> Result:
         position = _typical(classifier, samples)
         image = to_images(read_image(dataset.manifest.root / samples.paths[position], EXPLAINED_SIZE)[None])
-        progress = tell.progress(f"Explain {name}")
-        (found,) = explain(
-            classifier.model,
-            image,
-            "lime",
-            seed=settings.seed,
-            model_size=classifier.size,
-            recipe="original",
-            progress=progress,
-        )
+        progress, notes = tell.progress(f"Explain {name}"), []
+        options: dict[str, Any] = {
+            "seed": settings.seed,
+            "model_size": classifier.size,
+            "recipe": "original",
+            "progress": progress,
+        }
+        try:
+            (found,) = explain(classifier.model, image, "lime", **options)
+        except DataError:  # an image of one colour
+            notes.append("Quickshift finds no superpixels in this image; an 8 x 8 grid takes their place.")
+            grid = grid_segments(EXPLAINED_SIZE, EXPLAINED_SIZE, 8, 8)[None]
+            (found,) = explain(classifier.model, image, "lime", segments=grid, **options)
         arrays = f"explain/{name}-lime.npz"
         found.save(folder.file(arrays))
         return {
@@ -230,7 +233,7 @@ def explain_stage(
             "perturbations": len(found.masks),
             "r2": found.r2,
             "top": list(found.top()),
-            "warnings": list(found.warnings),
+            "warnings": [*notes, *found.warnings],
             "arrays": arrays,
         }
 

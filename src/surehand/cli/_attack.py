@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,12 @@ from surehand.errors import UsageError
 from ._console import Console
 from ._options import CacheOption, DataArgument, ModelArgument, SeedOption
 from ._verb import Outcome, verb
+
+if TYPE_CHECKING:  # a verb is loaded for --help too, which must load no torch
+    from torch import Tensor
+
+    from surehand.data import Samples
+    from surehand.models import Classifier
 
 
 @verb
@@ -57,7 +63,9 @@ def attack(
     return _adversarial(console, classifier, samples, method, budget, goal, out, seed)
 
 
-def _curve(console: Console, classifier, samples, method: str, goal: int | None, seed: int) -> Outcome:  # type: ignore[no-untyped-def]
+def _curve(
+    console: Console, classifier: "Classifier", samples: "Samples", method: str, goal: int | None, seed: int
+) -> Outcome:
     from surehand.attack import ATTACKS, sweep
 
     images, labels = _tensors(samples)
@@ -85,8 +93,15 @@ def _curve(console: Console, classifier, samples, method: str, goal: int | None,
     return Outcome(result, "\n".join(lines), curve.warnings)
 
 
-def _adversarial(  # type: ignore[no-untyped-def]
-    console: Console, classifier, samples, method: str, budget: float, goal: int | None, out: Path | None, seed: int
+def _adversarial(
+    console: Console,
+    classifier: "Classifier",
+    samples: "Samples",
+    method: str,
+    budget: float,
+    goal: int | None,
+    out: Path | None,
+    seed: int,
 ) -> Outcome:
     from surehand.attack import ATTACKS, Threat, eight_bit, run, save_png
 
@@ -126,14 +141,14 @@ def _adversarial(  # type: ignore[no-untyped-def]
     return Outcome(result, "\n".join(lines), found.warnings, tuple(written))
 
 
-def _tensors(samples):  # type: ignore[no-untyped-def]
+def _tensors(samples: "Samples") -> "tuple[Tensor, Tensor]":
     import numpy as np
     import torch
 
     return samples.images(np.arange(len(samples))), torch.from_numpy(samples.labels)
 
 
-def _targets(samples, goal: int | None):  # type: ignore[no-untyped-def]
+def _targets(samples: "Samples", goal: int | None) -> "Tensor | None":
     import torch
 
     return None if goal is None else torch.full((len(samples),), goal)

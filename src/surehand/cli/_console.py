@@ -6,6 +6,8 @@ from time import monotonic
 from rich.console import Console as Terminal
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from surehand.progress import Progress as ReportsProgress
+
 
 class Console:
     """What a verb tells while it works."""
@@ -29,7 +31,7 @@ class Console:
         self.end_progress()
         self._terminal.print(f"Warning: {text}", markup=False, style="yellow")
 
-    def progress(self, stage: str):  # type: ignore[no-untyped-def]
+    def progress(self, stage: str) -> ReportsProgress:
         """A `surehand.progress.Progress` that shows how far `stage` is."""
 
         def show(done: int, total: int, text: str = "") -> None:

@@ -27,8 +27,8 @@ def check_segments(segments: Integer[np.ndarray, "h w"], shape: tuple[int, int])
     if len(labels) < FEWEST:
         raise DataError(
             f"The image of {shape[0]}x{shape[1]} pixels has {len(labels)} superpixel(s), too few to rank: at least "
-            f"{FEWEST} are needed. Pass a smaller kernel_size (kernel_size_for suggests one), a larger image, or "
-            "segments=grid_segments(height, width, rows, columns)."
+            f"{FEWEST} are needed. Use a larger image (--size), a smaller kernel_size (kernel_size_for suggests one), "
+            "or segments=grid_segments(height, width, rows, columns)."
         )
     return segments.astype(np.int64)
 

@@ -84,7 +84,7 @@ def write_darknet_weights(model: Darknet53, path: str | Path, header: DarknetHea
     """Write what Darknet reads; with the header that `read_darknet_weights` returned, the same bytes it read.
 
     Raises:
-        ConfigurationError: the file cannot be written; one that was there before is untouched.
+        DataError: the file cannot be written; one that was there before is untouched.
     """
     layers = list(_layers(model))
     tensors = (tensor for layer in (layers[:-1] if header.backbone else layers) for tensor in layer.tensors)

@@ -32,7 +32,8 @@ def export_onnx(classifier: Classifier, path: str | Path) -> float:
         logit where that exceeds 1.
 
     Raises:
-        ConfigurationError: the file cannot be written, or the difference exceeds 1e-4; nothing is written then.
+        ConfigurationError: the difference exceeds 1e-4; nothing is written then.
+        DataError: the file cannot be written.
     """
     content = _exported(classifier)
     difference = _difference(classifier, content)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from surehand.models import sample_keys
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def probe(model: nn.Module, size: int, batch: int, precision: str = "auto", seco
         precision: "auto", or the only one to consider.
         seconds: about how long the whole probe may take.
     """
-    precisions = list(DTYPES) if precision == "auto" else [precision]
+    precisions = PRECISIONS if precision == "auto" else (precision,)
     candidates = [(p, layout) for p in precisions for layout in LAYOUTS]
     small = _affordable_batch(model, size, batch, seconds / (8 * len(candidates)))
     timers = [_timer(deepcopy(model), size, small, p, layout) for p, layout in candidates]

@@ -6,9 +6,8 @@ from typing import Any
 from surehand.data import Augmentation
 from surehand.errors import UsageError
 
+from ._probe import PRECISIONS
 from ._schedule import SCHEDULES
-
-PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,8 @@ class Settings:
             raise UsageError(f"label_smoothing must be in [0, 1); got {self.label_smoothing}.")
         if self.batch < 2 * self.devices:
             raise UsageError(f"batch {self.batch} is too small for {self.devices} devices; give at least 2 a device.")
-        if self.precision not in PRECISIONS:
-            raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}; got {self.precision!r}.")
+        if self.precision not in ("auto", *PRECISIONS):
+            raise UsageError(f"precision must be one of auto, {', '.join(PRECISIONS)}; got {self.precision!r}.")
         if self.schedule not in SCHEDULES:
             raise UsageError(f"schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}.")
 
