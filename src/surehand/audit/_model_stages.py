@@ -86,7 +86,6 @@ def train_stage(
         tell.say(f"Train     {name} stopped: {result.stopped_because}")
         return {
             "files": [file],
-            "validation_accuracy": metadata["validation_accuracy"],
             "parameters": sum(p.numel() for p in result.model.parameters()),
             "file": file,
             "seconds": round(result.seconds, 1),

@@ -21,8 +21,8 @@ def speech_stage(folder: RunFolder, models: dict[str, Result], samples: Samples,
     Returns:
         None where a letter has no image, nothing was read that can be said, or this machine has no voice.
     """
-    best = max(models, key=lambda name: models[name]["validation_accuracy"])
-    classifier = load(folder.path / models[best]["file"])
+    classifiers = {name: load(folder.path / found["file"]) for name, found in models.items()}
+    best, classifier = max(classifiers.items(), key=lambda item: item[1].metadata["validation_accuracy"])
     draw, positions = generator("spell", WORD), []
     for letter in WORD:
         (name,) = named(samples.classes, letter)
