@@ -21,6 +21,7 @@ def test_no_trials_say_nothing():
     found = proportion(0, 0)
     assert (found.low, found.high, found.n) == (0.0, 1.0, 0)
     assert found.value != found.value
+    assert str(found) == "not measured"
 
 
 def test_more_successes_than_trials_are_refused():

@@ -19,6 +19,8 @@ class Proportion:
     n: int
 
     def __str__(self) -> str:
+        if self.n == 0:
+            return "not measured"
         return f"{100 * self.value:.1f} % [{100 * self.low:.1f}, {100 * self.high:.1f}] of {self.n:,}"
 
 
