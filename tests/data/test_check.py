@@ -18,7 +18,7 @@ def test_numbers_are_those_counted_by_hand(tmp_path, fill):
     files = {f"A/{w}.png": i for i, w in enumerate("abcdefghij")}
     files |= {f"B/{w}.png": 50 + i for i, w in enumerate("abc")}
     files |= {"A/copy.png": 0, "B/broken.png": b"x", "B/both.png": 99, "A/both.png": 99}
-    found = check(fill(tmp_path / "set", files), 16)
+    found = check(load(fill(tmp_path / "set", files), 16))
     assert found.images == 14
     assert dict(zip(found.classes, found.counts, strict=True)) == {"A": 11, "B": 3}
     assert (found.exact_duplicates, found.near_duplicates, found.conflicts) == (1, 2, 2)
@@ -44,7 +44,7 @@ def film(tmp_path) -> Path:
 
 
 def test_a_film_is_seen_through(film):
-    found = check(film, 16)
+    found = check(load(film, 16))
     assert found.leak_random.value > 0.5
     assert found.leak_grouped.value == 0
     assert found.nearest_random.value > 0.95
@@ -59,14 +59,14 @@ def test_a_leak_in_a_given_split_is_reported(tmp_path, fill):
         for c in "AB"
         for i, w in enumerate("abcdefghijkl")
     }
-    found = check(fill(tmp_path / "set", files), 16)
+    found = check(load(fill(tmp_path / "set", files), 16))
     assert found.leak_grouped.value > 0.5
     assert any("have a near twin in training, as the source splits them" in w for w in found.warnings)
 
 
 def test_a_class_of_one_image_and_a_small_test_are_told(tmp_path, fill):
     files = {f"A/{w}.png": i for i, w in enumerate("abcdefghij")} | {"nothing/only.png": 77}
-    found = check(fill(tmp_path / "set", files), 16)
+    found = check(load(fill(tmp_path / "set", files), 16))
     assert any("Classes with one image: nothing" in w for w in found.warnings)
     assert any("Fewer than 30 test images in A" in w for w in found.warnings)
 
@@ -84,7 +84,7 @@ def test_what_could_not_be_measured_is_none_and_said(two_classes):
     for label in "AB":
         for path in sorted((two_classes / label).iterdir())[1:]:
             path.unlink()
-    found = check(two_classes, 16)
+    found = check(load(two_classes, 16))
     assert found.to_dict()["nearest_neighbour"] == {"random": None, "grouped": None}
     assert "random split not measured" in str(found)
     assert "nan" not in str(found)
@@ -137,5 +137,5 @@ def test_a_sheet_needs_images_columns_and_a_place(two_classes, tmp_path):
     with pytest.raises(UsageError, match="columns must be at least 1; got 0"):
         sheet(dataset.all(), tmp_path / "sheet.png", columns=0)
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="could not be written"):
+    with pytest.raises(DataError, match="Could not write"):
         sheet(dataset.all(), tmp_path / "file" / "sheet.png")

@@ -2,16 +2,14 @@
 
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
 
 from surehand.intervals import Proportion, proportion
-from surehand.progress import Progress, silent
 
-from ._dataset import Dataset, load
+from ._dataset import Dataset
 from ._duplicates import has_twin, near_counts
 from ._names import listed
 from ._neighbour import nearest
@@ -114,23 +112,8 @@ class Check:
         }
 
 
-def check(
-    source: str | Path | Dataset,
-    size: int = 64,
-    *,
-    cache: Path | None = None,
-    seed: int = 0,
-    progress: Progress = silent,
-) -> Check:
-    """Check a data set.
-
-    Args:
-        source: as for `load`, or a set already loaded; size, cache, seed and progress are for loading.
-
-    Raises:
-        DataError: the source cannot be used.
-    """
-    dataset = source if isinstance(source, Dataset) else load(source, size, cache=cache, seed=seed, progress=progress)
+def check(dataset: Dataset) -> Check:
+    """Count what a data set holds, find its duplicates, and measure how much its splits leak."""
     manifest = dataset.manifest
     labels, splits = manifest.labels, np.array(manifest.splits, "U10")
     counts = np.bincount(labels, minlength=len(manifest.classes))

@@ -142,7 +142,7 @@ def load_external(
 ) -> Dataset:
     """A set to measure a model on: never trained on, its classes matched by name to the model's.
 
-    Classes of the model that the set lacks are allowed; `check` reports them.
+    Classes of the model that the set lacks are allowed; `external_warnings` reports them.
 
     Args:
         source, size, cache, progress: as for `load`.

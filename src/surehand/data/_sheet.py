@@ -53,7 +53,6 @@ def sheet(
         for column, pixels in enumerate(_pictures(samples, positions, augmentation, seed)):
             picture = Image.fromarray(pixels).resize((width * scale, height * scale), Image.Resampling.NEAREST)
             grid.paste(picture, (margin + column * (width * scale + _GAP), top))
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         grid.save(temporary, "PNG")
 
