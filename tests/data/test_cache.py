@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,20 @@ def test_a_full_disk_says_where_and_how_much_and_leaves_nothing(two_classes, cac
     with pytest.raises(DataError, match=rf"{cache}.*No space left on device.*needs .* MB.*SUREHAND_CACHE"):
         load(two_classes, 16)
     assert caches(cache) == []
+
+
+def test_files_are_synced_by_descriptors_that_can_write(two_classes, monkeypatch):
+    """Windows refuses others."""
+    fcntl = pytest.importorskip("fcntl")
+    modes = []
+
+    def fsync(descriptor):
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            modes.append(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    load(two_classes, 16)
+    assert modes == [os.O_RDWR] * 3
 
 
 def test_an_interruption_leaves_nothing(two_classes, cache, monkeypatch):

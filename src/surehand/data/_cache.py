@@ -138,7 +138,7 @@ def _create_array(path: Path, shape: tuple[int, ...]) -> np.memmap:
         length = file.tell() + math.prod(shape)
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, length)
-        else:  # macOS
+        else:  # macOS, Windows
             if shutil.disk_usage(path.parent).free < length:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             file.truncate(length)
@@ -171,7 +171,10 @@ def _checksum(path: Path) -> str:
 
 def _sync(path: Path) -> None:
     """Wait until a file or folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    if path.is_dir() and os.name == "nt":
+        return  # Windows opens no folders; it writes what they hold by itself
+    # Windows syncs only what can be written.
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:
