@@ -76,6 +76,20 @@ def test_a_broken_archive_is_a_sentence(tmp_path, content):
         load(path, 16)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_entry_is_a_sentence(tmp_path, cache, method):
+    path = tmp_path / "damaged.zip"
+    content = np.random.default_rng(0).integers(0, 50, 20_000, np.uint8).tobytes()
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("A/1.png", content)
+    whole = path.read_bytes()
+    for damaged in (whole[:60] + bytes(2000) + whole[2060:], whole[:60] + b"\xff" * 2000 + whole[2060:]):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"damaged\.zip (is not a zip file|could not be extracted)"):
+            load(path, 16)
+    assert not list(cache.rglob("*.png"))
+
+
 @pytest.mark.parametrize("source", ["nowhere", "nowhere/else", "nowhere.zip"])
 def test_a_missing_source_is_named(source):
     with pytest.raises(DataError, match=f"no (folder|file) {source}"):
@@ -118,8 +132,12 @@ def test_letters_are_rendered_once_for_each_seed(fill, monkeypatch):
         calls.append((per_class, size, seed))
         return fill(folder, {f"{c}/{i}.png": 10 * seed + i + 100 * (c == "B") for c in "AB" for i in range(3)})
 
-    monkeypatch.setitem(sys.modules, "surehand.render", types.SimpleNamespace(write_letters=write_letters))
+    renderer = types.SimpleNamespace(write_letters=write_letters, RENDERER=1)
+    monkeypatch.setitem(sys.modules, "surehand.render", renderer)
     load("letters", 16, seed=0)
     load("letters", 24, seed=0)
     load("letters", 16, seed=1)
     assert calls == [(300, 64, 0), (300, 64, 1)]
+    renderer.RENDERER = 2
+    load("letters", 16, seed=1)
+    assert calls == [(300, 64, 0), (300, 64, 1), (300, 64, 1)]

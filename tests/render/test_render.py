@@ -100,8 +100,8 @@ def test_the_same_arguments_give_the_same_bytes_for_any_workers_order_and_batch(
 
 
 # Rounding differs in the last bits between processors and mathematical libraries, so where the bytes differ, block
-# means must still agree to 2 of 255 grey levels. Anything beyond changes the data set: say so in the
-# change log.
+# means must still agree to 2 of 255 grey levels. Anything beyond changes the data set: raise
+# `RENDERER`, and say so in the change log.
 GOLDEN_SHA256 = "7c48aad21a00267e0f78a22f501915bd34902a6f681637f3d1ecb3ed9b1a1d06"
 GOLDEN_MEANS = [
     [153.38, 143.51, 155.51, 141.88],

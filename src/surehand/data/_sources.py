@@ -1,14 +1,15 @@
 """Where images come from: a folder, a zip file, Kaggle, or rendered letters; each becomes a folder to read."""
 
 import hashlib
+import lzma
 import os
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from surehand import __version__
 from surehand.errors import DataError, MissingPartError
 from surehand.progress import Progress, silent
 
@@ -18,6 +19,9 @@ from ._layout import ignored
 _LARGEST_RATIO = 200
 _LARGEST_TOTAL = 200 * 2**30
 _MOST_FILES = 5_000_000
+
+# What zipfile raises for damaged, encrypted or unusually compressed files.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError)
 
 LETTERS_PER_CLASS = 300
 LETTERS_SIZE = 64
@@ -88,7 +92,7 @@ def _extract(archive: Path, folder: Path) -> None:
                 # The declared size was checked above; zipfile stops reading at it.
                 opened.extract(entry, temporary)
         temporary.rename(folder)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{archive} is not a zip file that can be read: {error}.") from error
     except OSError as error:
         raise DataError(f"{archive} could not be extracted into {folder.parent}: {error.strerror or error}.") from error
@@ -129,9 +133,9 @@ def _kaggle(source: str, cache: Path, seed: int, progress: Progress) -> Path:
 
 
 def _letters(source: str, cache: Path, seed: int, progress: Progress) -> Path:
-    from surehand.render import write_letters
+    from surehand.render import RENDERER, write_letters
 
-    folder = cache / "letters" / f"{__version__}-{LETTERS_PER_CLASS}x{LETTERS_SIZE}px-seed{seed}"
+    folder = cache / "letters" / f"renderer{RENDERER}-{LETTERS_PER_CLASS}x{LETTERS_SIZE}px-seed{seed}"
     if folder.is_dir():
         return folder
     return write_letters(folder, LETTERS_PER_CLASS, LETTERS_SIZE, seed, progress=progress)

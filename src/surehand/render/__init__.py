@@ -6,7 +6,7 @@ from ._factors import FACTOR_GROUPS, FACTOR_NAMES, Factors
 from ._handshapes import Handshapes, load_handshapes
 from ._kinematics import JOINTS
 from ._letters import write_letters
-from ._render import Rendering, render, render_many
+from ._render import RENDERER, Rendering, render, render_many
 from ._sheet import sheet
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "FACTOR_GROUPS",
     "FACTOR_NAMES",
     "JOINTS",
+    "RENDERER",
     "Factors",
     "Handshapes",
     "Rendering",

@@ -27,6 +27,9 @@ from ._picture_kernels import blur, cover_with, linear_to_srgb, picture_style, s
 from ._scene import Scene, project, scene_of
 from ._skin import skin_of, tone_albedo
 
+# The version of the pictures: raise it whenever the same seed gives other pictures, so that no cache shows old ones.
+RENDERER = 1
+
 SMALLEST, LARGEST = 16, 2048
 # Below this size four rays are sent through every pixel, above only where the picture changes.
 _ALL_FOUR_RAYS_BELOW = 128
