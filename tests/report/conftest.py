@@ -41,10 +41,15 @@ def model_record(name, classes, grouped):
         "probe": {"dtype": "bfloat16", "memory_format": "channels_last"},
         "accuracy": accuracies,
         "accuracy_without_motion_letters": accuracies if classes == ALPHABET else None,
-        "confused": [
-            {"truth": classes[1], "prediction": classes[2], "count": 19, "share": 0.633},
-            {"truth": classes[0], "prediction": classes[3], "count": 7, "share": 0.233},
-        ],
+        "confused": {
+            "grouped": [
+                {"truth": classes[1], "prediction": classes[2], "count": 19, "share": 0.633},
+                {"truth": classes[0], "prediction": classes[3], "count": 7, "share": 0.233},
+            ],
+            "random": [{"truth": classes[2], "prediction": classes[1], "count": 5, "share": 0.167}],
+            "world": [{"truth": classes[3], "prediction": classes[0], "count": 29, "share": 0.967}],
+            "phone": [],
+        },
         "calibration": {"ece": 0.0431, "ece_before": 0.0977, "temperature": 1.372},
         "fgsm": {
             "epsilons": epsilons,
@@ -55,6 +60,7 @@ def model_record(name, classes, grouped):
             "images": 512,
             "forward_passes": 6,
             "backward_passes": 1,
+            "warnings": ["2 of 512 images were decided by a hair."],
             "examples": [
                 {
                     "truth": classes[i],
@@ -75,6 +81,7 @@ def model_record(name, classes, grouped):
             "r2": 0.812,
             "top": [4, 1, 8, 3],
             "target": classes[0],
+            "warnings": ["The superpixels are larger than what they show."],
             "probability": 0.981,
             "arrays": f"explain/{name}-lime.npz",
         },
@@ -110,11 +117,21 @@ def run_record(classes=SHAPES, models=("cnn", "darknet53")):
         },
         "external": {
             "world": {"source": "WORLD", "images": 435, "missing_classes": []},
-            "phone": {"source": "PHONE", "images": 436, "missing_classes": [classes[3]]},
+            "phone": {
+                "source": "PHONE",
+                "images": 436,
+                "missing_classes": [classes[3]],
+                "warnings": ["PHONE lacks a class."],
+                "known_images": 0,
+            },
         },
         "models": {name: model_record(name, classes, 0.71 + 0.08 * i) for i, name in enumerate(models)},
         "speech": {"text": "HELLO", "file": "speech.wav", "seconds": 1.13},
-        "artifacts": [{"path": "run.json", "kind": "record"}, {"path": "metrics.jsonl", "kind": "metrics"}],
+        "artifacts": [
+            {"path": "run.json", "kind": "document"},
+            {"path": "metrics.jsonl", "kind": "document"},
+            *({"path": f"model/{name}.safetensors", "kind": "model"} for name in models),
+        ],
     }
     record["verdict"] = verdict(record)
     return record

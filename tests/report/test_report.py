@@ -12,7 +12,7 @@ from itertools import pairwise
 import pytest
 
 from surehand.errors import DataError
-from surehand.report import write_report
+from surehand.report import write_explanation, write_report
 from surehand.report._words import MOTION_NOTE, count, grey_levels, interval, percent
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -85,6 +85,7 @@ def test_the_page_holds_every_number_of_the_run(report):
         count(value) for value in (*data["duplicates"].values(), *data["splits"].values(), *data["counts"].values())
     ]
     shown += [row[key] for row in data["quarantine"] for key in ("path", "reason")] + data["warnings"]
+    shown += record["external"]["phone"]["warnings"]
     shown += [
         record["command"],
         str(record["seed"]),
@@ -97,8 +98,9 @@ def test_the_page_holds_every_number_of_the_run(report):
         for measured in (*model["accuracy"].values(), *model["accuracy"]["external"].values()):
             if "value" in measured:
                 shown += [percent(measured["value"]), interval(measured["low"], measured["high"]), count(measured["n"])]
-        for pair in model["confused"]:
+        for pair in (pair for pairs in model["confused"].values() for pair in pairs):
             shown += [count(pair["count"]), percent(pair["share"])]
+        shown += model["fgsm"]["warnings"] + model["lime"]["warnings"]
         shown += [percent(model["calibration"]["ece"]), percent(model["calibration"]["ece_before"]), "1.372"]
         fgsm = model["fgsm"]
         shown += [percent(value) for key in ("accuracy", "robust", "low", "high") for value in fgsm[key]]
@@ -110,6 +112,58 @@ def test_the_page_holds_every_number_of_the_run(report):
         shown += [percent(example["adversarial_probability"], 0) for example in fgsm["examples"]]
         shown += ["9 superpixels", "40 perturbations", "R² 0.81", percent(model["lime"]["probability"])]
     assert [number for number in shown if number not in page.text] == []
+
+
+def test_the_confused_pairs_of_every_set_are_shown_the_random_split_folded_away(report):
+    html, page = report[-2:]
+    regions = [a["aria-label"] for _, a in page.elements if a.get("role") == "region"]
+    found = [region for region in regions if region.startswith("Most confused pairs of cnn")]
+    sets = ("held-back groups", "“world”", "a random split")
+    assert found == [f"Most confused pairs of cnn on {name}" for name in sets]
+    assert "On “phone”, no two classes were confused." in page.text
+    folded = html[: html.index('aria-label="Most confused pairs of cnn on a random split"')]
+    assert folded.rindex("<details>") > folded.rindex("</details>")
+
+
+def test_the_files_of_the_run_are_listed_the_models_among_them(report):
+    record, _, files, html, _ = report
+    listed = html[html.index('<ul class="files">') :]
+    for path in (*(f"model/{name}.safetensors" for name in record["models"]), "run.json", "MODEL_CARD.md"):
+        assert f"<code>{path}</code>" in listed
+    assert all(f"<code>figures/{path.name}</code>" in listed for path in files if path.suffix == ".svg")
+
+
+def test_what_warns_of_a_number_is_in_the_card_too(report):
+    _, folder, *_ = report
+    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    for sentence in (
+        "PHONE lacks a class.",
+        "cnn: 2 of 512 images were decided by a hair.",
+        "cnn: The superpixels are",
+    ):
+        assert f"- Warning: {sentence}" in card
+
+
+def test_the_figure_of_an_explanation_shows_all_five_steps(made_up, tmp_path):
+    folder = made_up.write(tmp_path / "run", made_up.record(models=("cnn",)), sets=())
+    svg, png = write_explanation(folder / "explain/cnn-lime.npz", "caf\udce9", (4, 1, 8, 3), tmp_path / "out")
+    assert (svg.name, png.name) == ("lime-cnn-lime.svg", "lime-cnn-lime.png")
+    labels = re.findall(r"<text[^>]*>([^<]*)</text>", svg.read_text(encoding="utf-8"))
+    titles = [label for label in labels if re.match(r"\d\. ", label)]
+    assert titles == ["1. Superpixels", "2. One perturbation", "3. Weights", "4. Coefficients", "5. Result"]
+    assert "change of the probability of caf?" in labels
+
+
+def test_names_that_are_not_utf_8_are_shown_with_a_question_mark(made_up, tmp_path):
+    record = made_up.record(("caf\udce9", "b", "c", "d"), models=("cnn",))
+    folder = made_up.write(tmp_path / "run", made_up.record(models=("cnn",)), sets=("grouped", "batch"))
+    record["name"] = "r\udcff"
+    record["data"]["quarantine"][0]["path"] = "\udcff.jpg"
+    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    write_report(folder)
+    page = Page((folder / "report.html").read_text(encoding="utf-8"))
+    assert all(name in page.text for name in ("caf?", "r?", "?.jpg"))
+    assert "caf?" in (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
 def test_the_random_accuracy_never_stands_alone(report):
@@ -315,7 +369,7 @@ def test_an_interrupted_write_leaves_the_old_page(made_up, tmp_path, monkeypatch
         raise OSError("disk full")
 
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(DataError, match="disk full"):
         write_report(folder)
     assert (folder / "report.html").read_text() == "old"
     assert not list(folder.rglob(".*"))

@@ -58,8 +58,7 @@ def test_a_run_that_lacks_a_required_number_is_rejected(record, path):
 
 
 def test_an_interrupted_run_may_lack_what_was_not_reached(record):
-    record["status"] = "interrupted"
-    record["data"] = {}
+    record.update(status="running", verdict=None, data={})
     record["models"] = {"cnn": {"parameters": 5}}
     VALIDATOR.validate(record)
 

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from surehand.report import LEVELS, verdict
+from surehand.report import LEVELS, epsilon_of_half, verdict
 
 
 def found(record, check):
@@ -26,7 +26,7 @@ def good(record):
         "grouped": proportion_of(0.94),
         "external": {"world": proportion_of(0.93)},
     }
-    model["fgsm"].update(robust=[0.94] * 6, accuracy=[0.94] * 6)
+    model["fgsm"].update(robust=[0.94] * 6, accuracy=[0.94] * 6, warnings=[])
     return record
 
 
@@ -94,6 +94,45 @@ def test_the_epsilon_that_halves_the_accuracy_is_read_between_the_measured_ones(
     [reason] = found(good, "adversarial")
     assert "of 2/255 halves" in reason["text"]
     assert reason["level"] == "caution"
+
+
+def test_half_is_half_of_the_clean_accuracy_and_of_what_stays_robust():
+    assert epsilon_of_half([0, 0.1, 0.2], [0.8, 0.6, 0.2]) == pytest.approx(0.15)
+    assert epsilon_of_half([0, 0.1, 0.2], [0.4, 0.3, 0.25]) is None
+    assert epsilon_of_half([0, 0.1], [0.0, 0.0]) is None
+
+
+@pytest.mark.parametrize(("levels", "level"), [(4, "caution"), (15, "caution"), (17, "trust")])
+def test_who_wants_to_fool_it_can_only_below_the_usual_budget(good, levels, level):
+    good["models"]["cnn"]["fgsm"].update(epsilons=[0, levels / 255], robust=[0.8, 0.0], accuracy=[0.8, 0.3])
+    [reason] = found(good, "adversarial")
+    assert reason["level"] == level  # half is reached in the middle
+    assert ("anyone who wants to fool it can" in reason["text"]) == (reason["level"] == "caution")
+
+
+def test_a_model_that_is_never_right_has_nothing_to_lose(good):
+    good["models"]["cnn"]["fgsm"].update(robust=[0.0] * 6, accuracy=[0.0] * 6)
+    [reason] = found(good, "adversarial")
+    assert reason["level"] == "caution"
+    assert "does not halve" not in reason["text"]
+
+
+def test_an_attack_that_warns_of_itself_earns_no_trust(good):
+    good["models"]["cnn"]["fgsm"]["warnings"] = ["900 of 1000 gradients are exactly zero."]
+    assert found(good, "adversarial")[0]["level"] == "caution"
+
+
+def test_an_external_set_with_images_of_the_training_source_is_not_to_be_trusted(good):
+    good["external"]["world"]["known_images"] = 3
+    [reason] = found(good, "external-known")
+    assert reason["level"] == verdict(good)["level"] == "do not trust"
+    assert "3 images of “world” are in the training source too" in reason["text"]
+
+
+def test_sets_are_named_in_words(record):
+    record["models"]["cnn"]["never_recognised"] = {"grouped": ["circle"], "random": ["cross"], "world": ["square"]}
+    texts = " ".join(reason["text"] for reason in found(record, "class-never-recognised"))
+    assert all(f"On {name}, cnn" in texts for name in ("held-back groups", "a random split", "“world”"))
 
 
 def test_guessing_is_called_guessing(good):

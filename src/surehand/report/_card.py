@@ -1,15 +1,16 @@
 """The model card in the layout of Hugging Face, with "not measured" where something was not."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from surehand.alphabet import CONTROL_CLASSES, MOTION_LETTERS
-from surehand.report._draw_accuracy import measured_accuracies
-from surehand.report._draw_robustness import epsilon_summary
-from surehand.report._run import Record, Run
-from surehand.report._verdict import verdict
-from surehand.report._words import (
+
+from ._draw_accuracy import measured_accuracies
+from ._draw_robustness import epsilon_summary
+from ._run import Record, Run
+from ._verdict import verdict
+from ._words import (
     MOTION_NOTE,
     NOT_MEASURED,
     count,
@@ -42,15 +43,18 @@ def model_card(run: Run) -> str:
         _table(("model", "epochs", "time", "stopped", "settings"), _procedures(run)),
         "## Evaluation",
         _table(("model", "measured on", "accuracy", "95 % interval", "images"), _evaluations(run)),
+        _warnings(warning for external in (run.record.get("external") or {}).values() for warning in _warned(external)),
         "A random split tests on near-copies of what was trained on; never quote that number alone.",
         "### Small changes (FGSM)",
-        _each(run, "fgsm", lambda model, curve: epsilon_summary(model, curve)),
+        _each(run, "fgsm", epsilon_summary),
+        _warnings(_of_models(run, "fgsm")),
         "### Calibration",
         _each(run, "calibration", _calibration),
         "### Explanation (LIME)",
         _each(run, "lime", _lime),
+        _warnings(_of_models(run, "lime")),
         "## Environmental impact",
-        f"Energy and carbon: {NOT_MEASURED}. Time of the whole run: {duration(run.record.get('seconds'))}; "
+        f"Energy and carbon: {NOT_MEASURED}. Time of computing: {duration(run.record.get('seconds'))}; "
         f"machine: {_plain(_pairs(run.record.get('machine') or {}))}.",
         "## How to reproduce",
         f"```\n{str(run.record.get('command', '')).replace('```', '')}\n```",
@@ -130,7 +134,7 @@ def _training_data(run: Run) -> str:
         ("source", str(data.get("source", NOT_MEASURED))),
         ("images", count(data.get("images"))),
         ("classes", count(data.get("classes"))),
-        ("unreadable, left out", count(data.get("quarantined"))),
+        ("files left out", count(data.get("quarantined"))),
         ("held-back images with a near twin in training, random split", percent(data.get("leak_rate"))),
         ("the same, grouped split", percent(data.get("leak_rate_grouped"))),
         ("nearest neighbour on thumbnails, random split", percent(neighbour.get("random"))),
@@ -192,6 +196,18 @@ def _lime(model: str, lime: Record) -> str:
 def _each(run: Run, key: str, say: Any) -> str:
     lines = [say(model, record[key]) for model, record in run.models.items() if record.get(key)]
     return "\n".join(f"- {_plain(line)}" for line in lines) or f"{NOT_MEASURED.capitalize()}."
+
+
+def _of_models(run: Run, key: str) -> Iterator[str]:
+    return (f"{model}: {warning}" for model, record in run.models.items() for warning in _warned(record.get(key) or {}))
+
+
+def _warned(measured: Record) -> Iterable[str]:
+    return measured.get("warnings") or ()
+
+
+def _warnings(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- Warning: {_plain(sentence)}" for sentence in sentences)
 
 
 def _pairs(values: Record) -> str:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from surehand.report._run import Record, Run
-from surehand.report._style import PALETTE, Drawing, Table, percent_axis, plot, style
-from surehand.report._words import count, interval, percent
+from ._run import Record, Run
+from ._style import PALETTE, Drawing, Table, percent_axis, plot, style
+from ._words import count, interval, percent
 
 # What each kind of accuracy looks like: the claim is hollow, the tests are solid.
 _LOOKS: dict[str, dict[str, Any]] = {

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from surehand.report._run import Run
-from surehand.report._style import PALETTE, Drawing, Table, empty, percent_axis, style
-from surehand.report._words import count, number, percent, set_name
+from ._run import Run
+from ._style import PALETTE, Drawing, Table, empty, percent_axis, style
+from ._words import count, number, percent, set_name
 
 _LOOKS: dict[str, dict[str, Any]] = {
     "before": {

@@ -2,9 +2,9 @@
 
 from math import isfinite
 
-from surehand.report._run import ClassRow, Run
-from surehand.report._style import HALF_WIDTH, PALETTE, Drawing, Table, percent_axis, plot, style
-from surehand.report._words import count, listed, percent, set_name, several
+from ._run import ClassRow, Run
+from ._style import HALF_WIDTH, PALETTE, Drawing, Table, percent_axis, plot, style
+from ._words import count, listed, percent, set_name, several
 
 _MOST = 40  # bars in one figure; the table has all
 

@@ -4,9 +4,9 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.colors import to_rgb
 
-from surehand.report._run import Run
-from surehand.report._style import HALF_WIDTH, PALETTE, Drawing, Table, plot, style
-from surehand.report._words import count, percent, set_name
+from ._run import Run
+from ._style import HALF_WIDTH, PALETTE, Drawing, Table, plot, style
+from ._words import count, percent, set_name
 
 BATCH = "batch"
 _NUMBERS_UP_TO = 12  # classes: above that, numbers in the cells are too small to read, and stand in the table

@@ -9,10 +9,10 @@ from jaxtyping import Bool, Float, Integer
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 
-from surehand.report._draw_robustness import show
-from surehand.report._run import Run
-from surehand.report._style import PALETTE, Drawing, Table, empty, plot, style
-from surehand.report._words import listed, number, percent, several
+from ._draw_robustness import show
+from ._run import Run
+from ._style import PALETTE, Drawing, Table, empty, plot, style
+from ._words import listed, number, percent, several
 
 _SIDE = 2.8  # inches
 _BARS = 12  # coefficients in one figure; the table has all
@@ -53,6 +53,16 @@ class LimeSteps:
     def sample(self) -> int:
         """The perturbation to draw: the first that hides something (the lime package's first hides nothing)."""
         return int(np.argmin(self.masks.all(axis=1)))
+
+    @property
+    def order(self) -> Integer[np.ndarray, "s"]:
+        """The superpixels, the largest coefficient of either sign first."""
+        return np.argsort(-np.abs(self.coefficients), kind="stable")
+
+    @property
+    def shown(self) -> Bool[np.ndarray, "h w"]:
+        """The pixels of the result's superpixels."""
+        return np.isin(self.segments, self.top)
 
 
 def read_lime(run: Run, model: str) -> LimeSteps | None:
@@ -95,13 +105,13 @@ def _header(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def draw_lime_strip(name: str, lime: LimeSteps) -> Drawing:
-    """All five steps in one row."""
+    """The five steps side by side, for a slide."""
     with style():
         return _strip(name, lime)
 
 
 def draw_lime(run: Run, model: str) -> list[Drawing]:
-    """The five steps for one image, then all in one row; empty where the run has no explanation of this model."""
+    """Each of the five steps for one image, then all side by side; empty where the run has no explanation."""
     lime = read_lime(run, model)
     if lime is None:
         return []
@@ -112,8 +122,7 @@ def draw_lime(run: Run, model: str) -> list[Drawing]:
 
 def _superpixels(model: str, lime: LimeSteps) -> Drawing:
     figure, axes = plot(_SIDE, _SIDE)
-    show(axes, outlined(lime.image, lime.segments))
-    _name_superpixels(axes, lime)
+    _show_superpixels(axes, lime)
     return Drawing(
         "lime-step",
         model,
@@ -129,7 +138,7 @@ def _superpixels(model: str, lime: LimeSteps) -> Drawing:
 def _perturbation(model: str, lime: LimeSteps) -> Drawing:
     on = lime.masks[lime.sample]
     figure, axes = plot(_SIDE, _SIDE)
-    show(axes, outlined(covered(lime.image, lime.segments, on, lime.hidden), lime.segments))
+    _show_perturbation(axes, lime)
     return Drawing(
         "lime-step",
         model,
@@ -145,10 +154,7 @@ def _perturbation(model: str, lime: LimeSteps) -> Drawing:
 def _weights(model: str, lime: LimeSteps) -> Drawing:
     weights = lime.weights
     figure, axes = plot(_SIDE, _SIDE)
-    axes.scatter(lime.masks.mean(axis=1), weights, s=18, color=PALETTE["blue"], alpha=0.55, linewidths=0)
-    axes.set_xlabel("share of superpixels shown")
-    axes.set_ylabel("weight")
-    axes.set_ylim(0, 1.05)
+    _show_weights(axes, lime)
     effective = float(weights.sum() ** 2 / np.square(weights).sum())
     return Drawing(
         "lime-step",
@@ -164,30 +170,18 @@ def _weights(model: str, lime: LimeSteps) -> Drawing:
 
 
 def _coefficients(model: str, lime: LimeSteps) -> Drawing:
-    values, errors = lime.coefficients, lime.standard_errors
-    order = np.argsort(-np.abs(values), kind="stable")
-    shown = order[:_BARS]
-    spans = 1.96 * np.where(np.isfinite(errors), errors, np.nan)[shown]
+    values, errors, order = lime.coefficients, lime.standard_errors, lime.order
     figure, axes = plot(_SIDE, _SIDE)
-    colours = [PALETTE["blue"] if values[i] >= 0 else PALETTE["orange"] for i in shown]
-    axes.barh(range(len(shown)), values[shown], height=0.62, color=colours)
-    looks: dict[str, Any] = {"ecolor": PALETTE["ink"], "elinewidth": 1.1, "capsize": 2.5, "linestyle": "none"}
-    axes.errorbar(values[shown], range(len(shown)), xerr=spans, **looks)
-    axes.axvline(0, color=PALETTE["muted"], linewidth=0.8)
-    axes.set_yticks(range(len(shown)), [str(i) for i in shown], color=PALETTE["ink"])
-    axes.set_ylabel("superpixel")
-    axes.set_xlabel(f"change of the probability of {lime.target}")
-    axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.grid(visible=False, axis="y")
+    _show_coefficients(axes, lime)
     fit = "" if lime.r2 is None else f" The straight line explains {percent(lime.r2)} of what the model did (R²)."
     return Drawing(
         "lime-step",
         model,
         "4-coefficients",
         "4. Coefficients",
-        f"Superpixel {shown[0]} weighs most ({values[shown[0]]:+.3f}).{fit}",
+        f"Superpixel {order[0]} weighs most ({values[order[0]]:+.3f}).{fit}",
         f"Weighted linear regression: what showing a superpixel adds to the probability, with its 95 % interval. "
-        f"The {len(shown)} largest of {len(values)}.",
+        f"The {min(_BARS, len(values))} largest of {len(values)}.",
         figure,
         Table(
             ("superpixel", "coefficient", "standard error", "in the result"),
@@ -200,15 +194,14 @@ def _coefficients(model: str, lime: LimeSteps) -> Drawing:
 
 
 def _result(model: str, lime: LimeSteps) -> Drawing:
-    shown = np.isin(lime.segments, lime.top)  # (h, w)
     figure, axes = plot(_SIDE, _SIDE)
-    show(axes, outlined(np.where(shown[..., None], lime.image, 0), lime.segments, only=shown))
+    _show_result(axes, lime)
     return Drawing(
         "lime-step",
         model,
         "5-result",
         "5. Result",
-        f"Superpixels {listed(map(str, lime.top))}, {percent(float(shown.mean()), 0)} of the image, "
+        f"Superpixels {listed(map(str, lime.top))}, {percent(float(lime.shown.mean()), 0)} of the image, "
         f"speak most for {lime.target}.",
         "The superpixels with the largest coefficients; the rest is covered. Ask whether this is what should decide.",
         figure,
@@ -216,18 +209,55 @@ def _result(model: str, lime: LimeSteps) -> Drawing:
 
 
 def _strip(model: str, lime: LimeSteps) -> Drawing:
-    shown = np.isin(lime.segments, lime.top)
-    views = {
-        "Image": lime.image,
-        "Superpixels": outlined(lime.image, lime.segments),
-        "One perturbation": covered(lime.image, lime.segments, lime.masks[lime.sample], lime.hidden),
-        "Result": np.where(shown[..., None], lime.image, 0),
+    steps = {
+        "1. Superpixels": _show_superpixels,
+        "2. One perturbation": _show_perturbation,
+        "3. Weights": _show_weights,
+        "4. Coefficients": _show_coefficients,
+        "5. Result": _show_result,
     }
-    figure = empty(2.1, 7.2)
-    for axes, (title, view) in zip(figure.subplots(1, len(views)), views.items(), strict=True):
-        show(axes, view)
+    figure = empty(_SIDE, len(steps) * _SIDE)
+    for axes, (title, show_step) in zip(figure.subplots(1, len(steps)), steps.items(), strict=True):
+        show_step(axes, lime)
         axes.set_title(title)
     return Drawing("lime", model, "", f"LIME on {model}", f"What speaks for {lime.target}.", "", figure)
+
+
+def _show_superpixels(axes: Axes, lime: LimeSteps) -> None:
+    show(axes, outlined(lime.image, lime.segments))
+    _name_superpixels(axes, lime)
+
+
+def _show_perturbation(axes: Axes, lime: LimeSteps) -> None:
+    show(axes, outlined(covered(lime.image, lime.segments, lime.masks[lime.sample], lime.hidden), lime.segments))
+
+
+def _show_weights(axes: Axes, lime: LimeSteps) -> None:
+    axes.scatter(lime.masks.mean(axis=1), lime.weights, s=18, color=PALETTE["blue"], alpha=0.55, linewidths=0)
+    axes.set_xlabel("share of superpixels shown")
+    axes.set_ylabel("weight")
+    axes.set_ylim(0, 1.05)
+
+
+def _show_coefficients(axes: Axes, lime: LimeSteps) -> None:
+    shown = lime.order[:_BARS]
+    values, errors = lime.coefficients[shown], lime.standard_errors[shown]
+    places = range(len(shown))
+    colours = [PALETTE["blue"] if value >= 0 else PALETTE["orange"] for value in values]
+    axes.barh(places, values, height=0.62, color=colours)
+    looks: dict[str, Any] = {"ecolor": PALETTE["ink"], "elinewidth": 1.1, "capsize": 2.5, "linestyle": "none"}
+    axes.errorbar(values, places, xerr=1.96 * np.where(np.isfinite(errors), errors, np.nan), **looks)
+    axes.axvline(0, color=PALETTE["muted"], linewidth=0.8)
+    axes.set_yticks(places, [str(i) for i in shown], color=PALETTE["ink"])
+    axes.set_ylabel("superpixel")
+    axes.set_xlabel(f"change of the probability of {lime.target}")
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+
+
+def _show_result(axes: Axes, lime: LimeSteps) -> None:
+    shown = lime.shown
+    show(axes, outlined(np.where(shown[..., None], lime.image, 0), lime.segments, only=shown))
 
 
 def outlined(

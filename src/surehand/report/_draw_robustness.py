@@ -3,15 +3,15 @@
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from surehand.report._run import Record, Run
-from surehand.report._style import MARKERS, PALETTE, SERIES, WIDTH, Drawing, Table, empty, percent_axis, plot, style
-from surehand.report._verdict import epsilon_of_half
-from surehand.report._words import grey_levels, percent
+from ._half import epsilon_of_half
+from ._run import Record, Run
+from ._style import MARKERS, PALETTE, SERIES, WIDTH, Drawing, Table, empty, percent_axis, plot, style
+from ._words import grey_levels, percent
 
 PARTS = ("clean", "noise", "adversarial")
 _DASHED = (0, (3, 2))
@@ -110,11 +110,13 @@ def prediction(run: Run, example: Record, part: str) -> str:
 
 def epsilon_summary(model: str, curve: Record) -> str:
     """What one curve says, in a sentence."""
-    half = epsilon_of_half(curve["epsilons"], curve["accuracy"])
-    start, end = curve["accuracy"][0], curve["accuracy"][-1]
+    half = epsilon_of_half(curve["epsilons"], curve["robust"])
+    start, end = curve["robust"][0], curve["robust"][-1]
     last = grey_levels(curve["epsilons"][-1])
-    fall = f"falls to half at ε = {grey_levels(half)}" if half is not None else "never falls to half"
-    return f"{model} starts at {percent(start)}, {fall}, and is at {percent(end)} for ε = {last}."
+    if not start:
+        return f"{model} starts at {percent(start)}: an attack has nothing to break."
+    fall = f"is halved at ε = {grey_levels(half)}" if half is not None else "is never halved"
+    return f"{model} starts at {percent(start)}, {fall}, and keeps {percent(end)} up to ε = {last}."
 
 
 def pixels_of(path: Path) -> Float[np.ndarray, "h w 3"]:
@@ -132,7 +134,7 @@ def show(axes: Axes, pixels: Float[np.ndarray, "h w 3"]) -> None:
         spine.set_visible(False)
 
 
-def _root(levels: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+def _root(levels: Num[np.ndarray, "..."]) -> Num[np.ndarray, "..."]:
     return np.sqrt(np.maximum(levels, 0))  # drawing asks for values left of the axis as well
 
 

@@ -2,9 +2,9 @@
 
 from math import isfinite
 
-from surehand.report._run import Epoch, Run
-from surehand.report._style import MARKERS, PALETTE, SERIES, Drawing, Table, empty, percent_axis, style
-from surehand.report._words import count, listed, number, percent, several
+from ._run import Epoch, Run
+from ._style import MARKERS, PALETTE, SERIES, Drawing, Table, empty, percent_axis, style
+from ._words import count, listed, number, percent, several
 
 
 def draw_training(run: Run) -> Drawing | None:

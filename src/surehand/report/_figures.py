@@ -4,16 +4,17 @@ import warnings
 from pathlib import Path
 
 from surehand.files import write_whole
-from surehand.report._draw_accuracy import draw_accuracies
-from surehand.report._draw_calibration import draw_reliability
-from surehand.report._draw_classes import draw_classes
-from surehand.report._draw_confusion import draw_confusions
-from surehand.report._draw_lime import draw_lime
-from surehand.report._draw_robustness import draw_adversarial, draw_epsilon_curves
-from surehand.report._draw_training import draw_training
-from surehand.report._run import Run
-from surehand.report._style import Drawing, style
-from surehand.report._svg import described, lay_out, to_png, to_svg
+
+from ._draw_accuracy import draw_accuracies
+from ._draw_calibration import draw_reliability
+from ._draw_classes import draw_classes
+from ._draw_confusion import draw_confusions
+from ._draw_lime import draw_lime
+from ._draw_robustness import draw_adversarial, draw_epsilon_curves
+from ._draw_training import draw_training
+from ._run import Run
+from ._style import Drawing, style
+from ._svg import described, lay_out, to_png, to_svg
 
 
 def draw_figures(run: Run) -> tuple[Drawing, ...]:

@@ -9,13 +9,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from surehand.report import _words
-from surehand.report._draw_accuracy import measured_accuracies
-from surehand.report._draw_robustness import prediction, readable_examples
-from surehand.report._run import Record, Run
-from surehand.report._style import Drawing
-from surehand.report._svg import inline
-from surehand.report._verdict import LEVELS, verdict
+from surehand import alphabet
+
+from . import _words
+from ._draw_accuracy import measured_accuracies
+from ._draw_robustness import prediction, readable_examples
+from ._run import Record, Run
+from ._style import Drawing
+from ._svg import inline
+from ._verdict import LEVELS, verdict
 
 _MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".wav": "audio/wav"}
 _SHEETS = {"sheets/train.png": "As they are.", "sheets/augmented.png": "As training sees them: changed at random."}
@@ -59,6 +61,8 @@ def page(run: Run, drawings: tuple[Drawing, ...], texts: Mapping[str, str], file
         config=_text(run.file("config.toml")),
         files=files,
         words=_words,
+        set_name=_words.set_name,
+        alphabet=alphabet,
     )
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from surehand.files import write_whole
-from surehand.report._card import model_card
-from surehand.report._draw_lime import draw_lime_strip, lime_steps
-from surehand.report._figures import draw_figures, render
-from surehand.report._page import page
-from surehand.report._run import read_run
+
+from ._card import model_card
+from ._draw_lime import draw_lime_strip, lime_steps
+from ._figures import draw_figures, render
+from ._page import page
+from ._run import read_run
+from ._words import printable
 
 
 def write_report(folder: Path) -> tuple[Path, ...]:
@@ -42,7 +44,7 @@ def write_report(folder: Path) -> tuple[Path, ...]:
 
 
 def write_explanation(arrays: Path, target: str, top: tuple[int, ...], folder: Path) -> tuple[Path, ...]:
-    """Draw the steps of one saved LIME explanation in a row, as SVG and PNG.
+    """Draw the five steps of one saved LIME explanation side by side, as SVG and PNG.
 
     Args:
         arrays: the .npz file that the explanation was saved as; its name names the figure.
@@ -51,5 +53,5 @@ def write_explanation(arrays: Path, target: str, top: tuple[int, ...], folder: P
         folder: where the figure goes; made if missing.
     """
     with np.load(arrays, allow_pickle=False) as archive:
-        lime = lime_steps({key: archive[key] for key in archive.files}, target, top)
+        lime = lime_steps({key: archive[key] for key in archive.files}, printable(target), top)
     return render((draw_lime_strip(arrays.stem, lime),), folder)[1]

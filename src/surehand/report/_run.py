@@ -12,7 +12,8 @@ from jaxtyping import Float
 
 from surehand.alphabet import MOTION_LETTERS, manual_alphabet
 from surehand.errors import DataError
-from surehand.report._words import MOTION_MARK, MOTION_NOTE
+
+from ._words import MOTION_MARK, MOTION_NOTE, printable
 
 SCHEMA = 1
 SCHEMA_FILE = Path(__file__).with_name("run.schema.json")
@@ -149,7 +150,7 @@ class Run:
         path = self.file(f"tables/{name}")
         if path is None:
             return []
-        with path.open(newline="", encoding="utf-8") as stream:
+        with path.open(newline="", encoding="utf-8", errors="replace") as stream:
             return [row for row in csv.reader(stream) if row]
 
     def _records(self, name: str) -> list[dict[str, str]]:
@@ -165,7 +166,7 @@ def read_run(folder: Path) -> Run:
     """
     path = folder / "run.json"
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = _printable(json.loads(path.read_text(encoding="utf-8", errors="replace")))
     except FileNotFoundError:
         raise DataError(
             f"{folder} is not a run folder: it has no run.json. Name a folder written by `surehand run`."
@@ -177,11 +178,22 @@ def read_run(folder: Path) -> Run:
     return Run(folder, record, _epochs(folder / "metrics.jsonl"))
 
 
+def _printable(value: Any) -> Any:
+    """The same JSON, where names of files that are not UTF-8 (lone surrogates) become text that can be written."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, list):
+        return [_printable(item) for item in value]
+    if isinstance(value, dict):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    return value
+
+
 def _epochs(path: Path) -> tuple[Epoch, ...]:
     if not path.is_file():
         return ()
     epochs = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             row = json.loads(line)
         except ValueError:

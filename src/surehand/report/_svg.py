@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from surehand.report._style import PALETTE
+from ._style import PALETTE
 
 # Any of these set to None leaves out the metadata block, and with it the date.
 _NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}

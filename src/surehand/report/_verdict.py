@@ -6,12 +6,13 @@ break, and what was not looked at.
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any
 
 from surehand.alphabet import MOTION_LETTERS, manual_alphabet
-from surehand.report._run import Record
-from surehand.report._words import grey_levels, interval, listed, percent, several
+
+from ._half import epsilon_of_half
+from ._run import Record
+from ._words import grey_levels, interval, listed, percent, set_name, several
 
 LEVELS = ("trust", "caution", "do not trust")
 TRUST, CAUTION, DO_NOT_TRUST = LEVELS
@@ -32,7 +33,7 @@ EPSILON_USUAL = 8 / 255
 CALIBRATION_ERROR = 0.1
 # An interval wider than ten points either way cannot tell a good model from a fair one.
 INTERVAL_WIDTH = 0.2
-# Above one file in a hundred, what is unreadable may not be there by chance.
+# Above one file in a hundred, what was left out may not be there by chance.
 QUARANTINE = 0.01
 
 
@@ -72,6 +73,14 @@ def _of_run(run: Record) -> Iterator[Reason]:
         yield Reason("unfinished", CAUTION, "The run did not finish; what is missing below was not measured.")
     if not run.get("models"):
         yield Reason("no-model", CAUTION, "No model was trained, so there is no accuracy to judge.")
+    for where, external in (run.get("external") or {}).items():
+        if known := external.get("known_images"):
+            are = "is" if known == 1 else "are"
+            text = (
+                f"{several(known, 'image')} of {set_name(where)} {are} in the training source too, byte for byte: "
+                "it is not external, and its accuracy measures memory."
+            )
+            yield Reason("external-known", DO_NOT_TRUST, text)
     if not run.get("external"):
         hands = manual_alphabet((run.get("data") or {}).get("class_names") or ())
         where = "on other people's hands" if hands else "on images from elsewhere"
@@ -110,7 +119,7 @@ def _of_data(data: Record) -> Iterator[Reason]:
     if quarantined:
         share = quarantined / (images + quarantined)
         files = several(quarantined, "file")
-        text = f"{files} could not be read and {'was' if quarantined == 1 else 'were'} left out ({percent(share, 2)})."
+        text = f"{files} {'was' if quarantined == 1 else 'were'} left out ({percent(share, 2)})."
         yield Reason("quarantine", CAUTION if share > QUARANTINE else TRUST, text)
 
 
@@ -122,7 +131,7 @@ def _of_model(name: str, model: Record, data: Record) -> Iterator[Reason]:
     for where, classes in (model.get("never_recognised") or {}).items():
         if classes:
             names = [f"{c} (still frame only)" if c.upper() in motions else c for c in _first(classes)]
-            text = f"On “{where}”, {name} never recognises {listed(names)}."
+            text = f"On {set_name(where)}, {name} never recognises {listed(names)}."
             yield Reason("class-never-recognised", CAUTION, text, name)
     if model.get("fgsm"):
         yield from _of_attack(name, model["fgsm"])
@@ -143,68 +152,47 @@ def _of_sets(name: str, random: Any, grouped: Any, external: Record, classes: in
     elsewhere = {where: measured for where, measured in external.items() if _known(measured)}
     if _known(own) and elsewhere:
         level = max((_kept(measured, own["value"]) for measured in elsewhere.values()), key=LEVELS.index)
-        results = listed(f"{percent(measured['value'])} of “{where}”" for where, measured in elsewhere.items())
+        results = listed(f"{percent(measured['value'])} of {set_name(where)}" for where, measured in elsewhere.items())
         held_back = "its own held-back groups" if own is grouped else "its own random split"
         link = "and" if level == TRUST else "but"
         text = f"{name} is right on {percent(own['value'])} of {held_back}, {link} on {results}."
         yield Reason("external", level, text, name)
-    for where, measured in {
-        "held-back groups": grouped,
-        **{f"“{key}”": value for key, value in elsewhere.items()},
-    }.items():
+    for where, measured in {"grouped": grouped, **elsewhere}.items():
         if not _known(measured):
             continue
         if classes and measured["low"] <= 1 / classes:
             text = (
-                f"On {where}, {name} cannot be told from guessing "
+                f"On {set_name(where)}, {name} cannot be told from guessing "
                 f"({percent(measured['value'])}; chance is {percent(1 / classes)})."
             )
             yield Reason("chance", DO_NOT_TRUST, text, name)
         if measured["high"] - measured["low"] > INTERVAL_WIDTH:
             text = (
-                f"The accuracy of {name} on {where} rests on {several(measured['n'], 'image')}: "
+                f"The accuracy of {name} on {set_name(where)} rests on {several(measured['n'], 'image')}: "
                 f"it may be anywhere from {interval(measured['low'], measured['high'])}."
             )
             yield Reason("small-test-set", CAUTION, text, name)
 
 
 def _of_attack(name: str, curve: Record) -> Iterator[Reason]:
+    if not curve["robust"][0]:
+        text = f"{name} reads none of the attacked images rightly even unchanged: an attack has nothing to break."
+        yield Reason("adversarial", CAUTION, text, name)
+        return
     epsilon = epsilon_of_half(curve["epsilons"], curve["robust"])
     if epsilon is None:
         largest = grey_levels(max(curve["epsilons"]))
-        text = (
-            f"One gradient step (FGSM) of up to {largest} does not halve the accuracy of {name}; "
-            "stronger attacks were not tried."
-        )
-        yield Reason("adversarial", TRUST, text, name)
-        return
-    small = " That is the size of camera noise." if epsilon <= EPSILON_OF_NOISE else ""
-    text = (
-        f"One gradient step (FGSM) of {grey_levels(epsilon)} halves the accuracy of {name}: "
-        f"anyone who wants to fool it can.{small}"
-    )
-    yield Reason("adversarial", CAUTION if epsilon < EPSILON_USUAL else TRUST, text, name)
-
-
-def epsilon_of_half(epsilons: list[float], accuracy: list[float]) -> float | None:
-    """The smallest epsilon, between the measured ones by a straight line, at which half the first accuracy is left.
-
-    Args:
-        epsilons: increasing.
-        accuracy: at each epsilon, in [0, 1].
-
-    Returns:
-        An epsilon, or None where the accuracy never falls that far (or starts at 0).
-
-    >>> epsilon_of_half([0.0, 0.02], [0.8, 0.0])
-    0.01
-    """
-    half = accuracy[0] / 2 if accuracy else 0.0
-    points = list(zip(epsilons, accuracy, strict=True))
-    for (left, before), (right, after) in pairwise(points):
-        if after <= half < before:
-            return left + (right - left) * (before - half) / (before - after)
-    return None
+        text = f"One gradient step (FGSM) of up to {largest} does not halve the accuracy of {name}"
+    else:
+        text = f"One gradient step (FGSM) of {grey_levels(epsilon)} halves the accuracy of {name}"
+    if epsilon is not None and epsilon < EPSILON_USUAL:
+        small = " That is the size of camera noise." if epsilon <= EPSILON_OF_NOISE else ""
+        yield Reason("adversarial", CAUTION, f"{text}: anyone who wants to fool it can.{small}", name)
+    elif curve.get("warnings"):
+        # Where the attack was blind, failing says nothing.
+        yield Reason("adversarial", CAUTION, f"{text}, but the attack itself has warnings.", name)
+    else:
+        yield Reason("adversarial", TRUST, f"{text}; stronger attacks were not tried.", name)
 
 
 def _sentence(level: str, reasons: list[Reason]) -> str:

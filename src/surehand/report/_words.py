@@ -20,6 +20,15 @@ def set_name(name: str) -> str:
     return _SET_NAMES.get(name, f"“{name}”")
 
 
+def printable(text: str) -> str:
+    """Text that any encoding of Unicode can hold: a "?" for what was not UTF-8 in the name of a file.
+
+    >>> printable("caf\\udce9")
+    'caf?'
+    """
+    return text.encode("utf-8", errors="replace").decode("utf-8")
+
+
 def percent(value: float | None, digits: int = 1) -> str:
     """A share in [0, 1] as a percentage.
 
