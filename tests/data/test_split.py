@@ -59,6 +59,56 @@ def test_whatever_the_set_nothing_leaks_and_every_class_trains(data, seed):
             assert not set(of[own & (splits == name)]) & set(of[own & (splits != name)])
 
 
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("signers", [3, 5, 10, 30])
+@pytest.mark.parametrize("kinds", [20, 10**6])  # few: people are alike, so that margins and repairs are at work
+def test_no_person_is_on_both_sides(signers, kinds, seed):
+    rng = np.random.default_rng(seed)
+    # Each class has its own share of each person, so that it would repair its parts in its own way.
+    counts = rng.integers(1, 12, (8, signers))
+    paths = [f"{c}/signer{p}_{i}.jpg" for c in range(8) for p in range(signers) for i in range(counts[c, p])]
+    labels = np.repeat(np.arange(8), counts.sum(1))
+    people = np.concatenate([np.repeat(np.arange(signers), counts[c]) for c in range(8)])
+    dhash = unlike(10**6 if kinds > 20 else kinds)[rng.integers(0, kinds, len(paths))]
+    of, splits = parts(paths, labels, dhash, seed=seed)
+    np.testing.assert_array_equal(of == of[0], people == people[0])
+    training = set(people[np.isin(splits, ["train", "random"])])
+    assert training
+    for name in ("grouped", "validation"):
+        assert not set(people[splits == name]) & training
+        assert not set(of[splits == name]) & set(of[splits == "train"])
+    if kinds > 20:
+        assert {"grouped", "validation"} <= set(splits)
+        for name, share in (("grouped", 0.15), ("validation", 0.10)):
+            assert (splits == name).mean() <= max(2 * share, 1.5 / signers)
+    for label in range(8):
+        assert (splits[labels == label] == "train").any()
+
+
+def test_a_class_that_held_back_people_alone_show_trains_on_one_of_them():
+    """Of ten people one shows the last class too, alone."""
+    for seed in range(20):
+        paths = [f"{c}/signer{p}_{i}.jpg" for c in "AB" for p in range(10) for i in range(5)] + ["C/signer4_1.jpg"]
+        labels = [0] * 50 + [1] * 50 + [2]
+        _, splits = parts(paths, labels, unlike(101), seed=seed)
+        assert splits[-1] == "train"
+        assert set(splits[20:25]) | set(splits[70:75]) <= {"train", "random"}
+        assert held(splits).any()
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("classes", [2, 6])
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_thin_classes_leave_no_part_empty(count, classes, seed):
+    paths = [f"{c}/{chr(97 + i)}.jpg" for c in range(classes) for i in range(count)]
+    labels = np.repeat(np.arange(classes), count)
+    _, splits = parts(paths, labels, unlike(len(paths)), seed=seed)
+    assert {"train", "validation", "grouped"} <= set(splits)
+    training = np.bincount(labels[np.isin(splits, ["train", "random"])], minlength=classes)
+    assert training.min() > 0
+    assert ("random" in splits) == (training.max() > 1)
+
+
 @given(sets())
 @settings(max_examples=40, deadline=None)
 def test_the_split_depends_on_nothing_but_its_arguments_and_not_on_their_order(data):

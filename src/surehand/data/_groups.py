@@ -13,7 +13,8 @@ a new background, so consecutive numbers stay together. What has neither name no
 
 Near-duplicates join pieces, not single images. Joining all that is alike would chain a whole class together. So pairs
 are joined in order of likeness, and a group stops growing at 15 % of its class; twins that remain apart are dealt with
-by the split's margin.
+by the split's margin. A person's images are joined with no others: else the person could be held back in one class and
+train in another.
 """
 
 import re
@@ -22,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int64, UInt64
+from jaxtyping import Bool, Int64, UInt64
 
 from surehand.randomness import key_of, uniforms
 
@@ -72,12 +73,13 @@ def group(
         dhash: 64-bit difference hashes.
     """
     piece_of = np.zeros(len(paths), np.int64)
+    people = np.array(sorted({run for path in paths if (run := _person(path)) is not None}), np.uint64)
     anchored: list[tuple[int, int]] = []  # (run, position) of each piece
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         pieces = _pieces([paths[int(row)] for row in rows], ids[rows])
         names, inverse = np.unique(np.array(pieces, np.uint64), axis=0, return_inverse=True)
-        joined = _join(dhash[rows], inverse.reshape(-1), len(names))
+        joined = _join(dhash[rows], inverse.reshape(-1), np.isin(names[:, 0], people))
         piece_of[rows] = len(anchored) + inverse.reshape(-1)
         anchored += [(int(names[anchor, 0]), int(names[anchor, 1])) for anchor in _anchors(names, joined)]
     anchors = np.array(anchored, np.uint64)[piece_of]  # (n, 2)
@@ -94,8 +96,8 @@ def _pieces(paths: Sequence[str], ids: UInt64[np.ndarray, " n"]) -> list[tuple[i
     pieces = [(int(i), 0) for i in ids]
     runs: dict[tuple[str, str, str], list[tuple[int, int]]] = defaultdict(list)
     for row, path in enumerate(paths):
-        if person := _PERSON.search(path):
-            pieces[row] = (_run("person", person[1]), 0)
+        if (person := _person(path)) is not None:
+            pieces[row] = (person, 0)
             continue
         folder, _, name = path.rpartition("/")
         match = _NUMBERED.fullmatch(name.rpartition(".")[0][::-1])
@@ -113,15 +115,24 @@ def _pieces(paths: Sequence[str], ids: UInt64[np.ndarray, " n"]) -> list[tuple[i
     return pieces
 
 
+def _person(path: str) -> int | None:
+    """The run of the person whom a path names."""
+    match = _PERSON.search(path)
+    return _run("person", match[1]) if match else None
+
+
 def _run(*names: str) -> int:
     return key_of(*names) & 0xFFFFFFFFFFFFFFFF
 
 
-def _join(dhash: UInt64[np.ndarray, " n"], piece: Int64[np.ndarray, " n"], count: int) -> Int64[np.ndarray, " p"]:
-    """The representative of each piece's group after near-duplicates have joined pieces."""
+def _join(
+    dhash: UInt64[np.ndarray, " n"], piece: Int64[np.ndarray, " n"], alone: Bool[np.ndarray, " p"]
+) -> Int64[np.ndarray, " p"]:
+    """The representative of each piece's group after near-duplicates have joined pieces, but for those left alone."""
     # In a small class a third may be one group: that still leaves one each to train, validate and test.
     cap = max(int(LARGEST_SHARE * len(dhash)), min(8, len(dhash) // 3))
-    parent, size = np.arange(count), np.bincount(piece, minlength=count)
+    parent, size = np.arange(len(alone)), np.bincount(piece, minlength=len(alone))
+    size[alone] = cap + 1  # full
     join_near(dhash, piece, NEAR_BITS, cap, parent, size)
     while (parent[parent] != parent).any():
         parent = parent[parent]
