@@ -136,5 +136,5 @@ def test_tiny_sizes_are_refused(two_classes):
 
 def test_a_manifest_that_cannot_be_written_is_a_sentence(two_classes, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="could not be written"):
+    with pytest.raises(DataError, match="Could not write"):
         write_manifest(load(two_classes, 16).manifest, tmp_path / "file" / "manifest.csv")
