@@ -126,7 +126,7 @@ def run_record(classes=SHAPES, models=("cnn", "darknet53")):
             },
         },
         "models": {name: model_record(name, classes, 0.71 + 0.08 * i) for i, name in enumerate(models)},
-        "speech": {"text": "HELLO", "file": "speech.wav", "seconds": 1.13},
+        "speech": {"spelled": "HELLO", "text": "HXLLO", "file": "speech.wav", "seconds": 1.13},
         "artifacts": [
             {"path": "run.json", "kind": "document"},
             {"path": "metrics.jsonl", "kind": "document"},

@@ -86,6 +86,7 @@ def test_the_page_holds_every_number_of_the_run(report):
     ]
     shown += [row[key] for row in data["quarantine"] for key in ("path", "reason")] + data["warnings"]
     shown += record["external"]["phone"]["warnings"]
+    shown += ["“HELLO”, spelled with held-back images, was read as “HXLLO”"]
     shown += [
         record["command"],
         str(record["seed"]),
