@@ -43,6 +43,11 @@ def test_an_error_while_writing_is_passed_on_and_leaves_the_old_file(tmp_path):
     assert os.listdir(tmp_path) == ["a"]
 
 
-def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(DataError, match="nowhere"):
-        write_whole(tmp_path / "nowhere" / "a", b"")
+def test_a_missing_folder_is_made(tmp_path):
+    assert write_whole(tmp_path / "new" / "a", b"x").read_bytes() == b"x"
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    path = write_whole(tmp_path / "occupied", b"a file where a folder is needed")
+    with pytest.raises(DataError, match="occupied"):
+        write_whole(path / "a", b"")

@@ -72,8 +72,9 @@ def test_a_saved_explanation_needs_no_pickle(explanation, tmp_path):
 
 
 def test_an_explanation_that_cannot_be_written_names_its_file(explanation, tmp_path):
-    with pytest.raises(DataError, match="missing"):
-        explanation.save(tmp_path / "missing" / "e.npz")
+    (tmp_path / "occupied").write_text("a file where a folder is needed")
+    with pytest.raises(DataError, match="occupied"):
+        explanation.save(tmp_path / "occupied" / "e.npz")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"\x93NUMPY nothing"])

@@ -106,9 +106,10 @@ def test_full_disk_leaves_the_old_file_and_nothing_else(step, classifier, file, 
     assert os.listdir(file.parent) == [file.name]
 
 
-def test_missing_folder_is_named(classifier, tmp_path):
-    with pytest.raises(DataError, match="nowhere"):
-        save(classifier, tmp_path / "nowhere" / "model.safetensors")
+def test_a_folder_that_cannot_be_made_is_named(classifier, tmp_path):
+    (tmp_path / "occupied").write_text("a file where a folder is needed")
+    with pytest.raises(DataError, match="occupied"):
+        save(classifier, tmp_path / "occupied" / "model.safetensors")
 
 
 # --- files that are not loaded
