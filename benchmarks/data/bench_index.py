@@ -21,7 +21,6 @@ from benchmarks._conditions import conditions, spread
 from surehand.data import check, load
 from surehand.data._scan import cores
 
-SET = "asl-kaggle64/train"
 SIZE, RUNS = 64, 3
 
 
@@ -51,7 +50,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, help="class folders; pictures made here without it")
     photos = parser.parse_args().photos
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(photos) / SET if photos else made(Path(scratch) / "set")
+        folder = photos or made(Path(scratch) / "set")
         measure(folder, Path(scratch), "photographs" if photos else "made pictures")
 
 

@@ -6,7 +6,9 @@ The limit beside them is the forward passes alone, in the batches that we use.
 """
 
 import argparse
+import io
 import statistics
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +43,8 @@ def lime_package(model: nn.Module, image: np.ndarray, perturbations: int):
             return model(small).softmax(1).numpy()
 
     explainer = LimeImageExplainer(random_state=SEED)
-    return explainer.explain_instance(image, classify, num_samples=perturbations, top_labels=1)
+    with redirect_stderr(io.StringIO()):  # it always draws a progress bar
+        return explainer.explain_instance(image, classify, num_samples=perturbations, top_labels=1)
 
 
 def ours(model: nn.Module, image: np.ndarray, perturbations: int):

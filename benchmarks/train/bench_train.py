@@ -73,7 +73,7 @@ class UsualFolder(TorchDataset):
         image = ImageEnhance.Brightness(image).enhance(1 + draw.uniform(-a.brightness, a.brightness))
         image = ImageEnhance.Contrast(image).enhance(1 + draw.uniform(-a.contrast, a.contrast))
         image = ImageEnhance.Color(image).enhance(1 + draw.uniform(-a.saturation, a.saturation))
-        return torch.from_numpy(np.asarray(image)).permute(2, 0, 1).float() / 255, int(self.samples.labels[i])
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255, int(self.samples.labels[i])
 
 
 class UsualLoop:
