@@ -63,6 +63,13 @@ def test_every_orientation_is_a_rotation():
         (lambda c: c["proportions"]["thumb_length"].__setitem__(0, -1), ["thumb_length", "positive"]),
         (lambda c: c.pop("limits"), ["limits", "missing"]),
         (lambda c: first(c, "G")["thumb"].__setitem__(0, float("nan")), ["class G", "thumb", "finite"]),
+        (lambda c: first(c, "H").update(weight="often"), ["class H", "weight", "a number", "often"]),
+        (lambda c: c["limits"]["ring"].__setitem__(1, [0, 200]), ["ring", "pip_flexion", "-180 to 180", "0 to 200"]),
+        (lambda c: c["limits"]["thumb"].__setitem__(0, [75, -25]), ["thumb", "cmc_azimuth", "rise", "75 to -25"]),
+        (lambda c: c["idle"]["finger"].__setitem__(1, [0, 140]), ["idle index", "pip_flexion", "140", "-4 to 112"]),
+        (lambda c: c["idle"]["abduction"].__setitem__(3, -40), ["idle little", "mcp_abduction", "-40"]),
+        (lambda c: c["idle"]["thumb"].__setitem__(4, [5, 100]), ["idle thumb", "ip_flexion", "100"]),
+        (lambda c: c["noise"].update(loose_mcp="much"), ["loose_mcp", "a number", "much"]),
     ],
 )  # fmt: skip
 def test_an_impossible_file_is_refused_by_name(changed, change, words):

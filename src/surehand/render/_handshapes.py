@@ -128,8 +128,10 @@ def load_handshapes(path: str | Path) -> Handshapes:
 
 def _parse(content: Mapping[str, Any]) -> Handshapes:
     limits = content["limits"]
-    finger_limits = np.stack([_array(limits[finger], (4, 2), f"limits of the {finger} finger") for finger in FINGERS])
-    thumb_limits = _array(limits["thumb"], (5, 2), "limits of the thumb")
+    finger_limits = np.stack(
+        [_limits(limits[finger], FINGER_ANGLES, f"limits of the {finger} finger") for finger in FINGERS]
+    )
+    thumb_limits = _limits(limits["thumb"], THUMB_ANGLES, "limits of the thumb")
 
     unknown, missing = set(content["classes"]) - set(CLASSES), set(CLASSES) - set(content["classes"])
     if unknown:
@@ -146,7 +148,7 @@ def _parse(content: Mapping[str, Any]) -> Handshapes:
             _variant(entry, f"class {name}, variant {number}", finger_limits, thumb_limits)
             for number, entry in enumerate(variants, 1)
         )
-    noise, idle = content["noise"], content["idle"]
+    noise = content["noise"]
     return Handshapes(
         classes=classes,
         proportions=_proportions(content["proportions"]),
@@ -157,21 +159,41 @@ def _parse(content: Mapping[str, Any]) -> Handshapes:
             thumb=_array(noise["thumb"], (5,), "noise of the thumb"),
             curl=_array(noise["curl"], (3,), "shared curl"),
             spread=_array(noise["spread"], (4,), "shared spread"),
-            loose_mcp=float(noise["loose_mcp"]),
-            loose_dip=float(noise["loose_dip"]),
+            loose_mcp=float(_array(noise["loose_mcp"], (), "loose_mcp")),
+            loose_dip=float(_array(noise["loose_dip"], (), "loose_dip")),
         ),
-        idle=Idle(
-            fingers=_array(idle["finger"], (3, 2), "idle fingers"),
-            abduction=_array(idle["abduction"], (4,), "idle abduction"),
-            thumb=_array(idle["thumb"], (5, 2), "idle thumb"),
-        ),
+        idle=_idle(content["idle"], finger_limits, thumb_limits),
     )
+
+
+def _limits(values: Any, names: tuple[str, ...], where: str) -> NDArray[np.float64]:
+    limits = _array(values, (len(names), 2), where)
+    for (low, high), name in zip(limits, names, strict=True):
+        if not -180 <= low <= high <= 180:
+            raise DataError(
+                f"{where}, {name}: low and high must rise within -180 to 180 degrees; got {low:g} to {high:g}"
+            )
+    return limits
+
+
+def _idle(content: Mapping[str, Any], finger_limits: NDArray[np.float64], thumb_limits: NDArray[np.float64]) -> Idle:
+    idle = Idle(
+        fingers=_array(content["finger"], (3, 2), "idle fingers"),
+        abduction=_array(content["abduction"], (4,), "idle abduction"),
+        thumb=_array(content["thumb"], (5, 2), "idle thumb"),
+    )
+    for end in (0, 1):
+        for finger, abduction, bounds in zip(FINGERS, idle.abduction, finger_limits, strict=True):
+            angles = np.array([*idle.fingers[:, end], abduction])
+            _check_limits(angles, bounds, FINGER_ANGLES, f"idle {finger} finger")
+        _check_limits(idle.thumb[:, end], thumb_limits, THUMB_ANGLES, "idle thumb")
+    return idle
 
 
 def _variant(
     entry: Mapping[str, Any], where: str, finger_limits: NDArray[np.float64], thumb_limits: NDArray[np.float64]
 ) -> Variant:
-    weight = float(entry["weight"])
+    weight = float(_array(entry["weight"], (), f"{where}, weight"))
     if not 0 < weight < float("inf"):
         raise DataError(f"{where}: weight must be positive; got {weight}")
     fingers = np.stack([_array(entry[finger], (4,), f"{where}, {finger} finger") for finger in FINGERS])
@@ -238,12 +260,13 @@ def _proportions(content: Mapping[str, Any]) -> Proportions:
 
 
 def _array(values: Any, shape: tuple[int, ...], where: str) -> NDArray[np.float64]:
+    expected = f"{' x '.join(map(str, shape))} numbers" if shape else "a number"
     try:
         array = np.asarray(values, np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{where}: expected numbers; got {values!r}") from error
+        raise DataError(f"{where}: expected {expected}; got {values!r}") from error
     if array.shape != shape:
-        raise DataError(f"{where}: expected {' x '.join(map(str, shape))} numbers; got {values!r}")
+        raise DataError(f"{where}: expected {expected}; got {values!r}")
     if not np.isfinite(array).all():
         raise DataError(f"{where}: not a finite number in {values!r}")
     array.setflags(write=False)
