@@ -166,3 +166,11 @@ def test_classes_are_matched_by_name_never_by_position():
     assert matched(["b", "A"], ["A", "B", "C"], "here") == [1, 0]
     with pytest.raises(DataError, match=r"here has classes the model does not know: D, E\. Its classes are A, B"):
         matched(["A", "E", "D"], ["A", "B"], "here")
+
+
+def test_a_nomedia_folder_is_passed_over_with_all_below_it(tmp_path, fill):
+    files = {"A/1.png": 1, "B/1.png": 2, "masks/A/1.png": 3, "masks/.nomedia": b"", "B/drafts/.nomedia": b""}
+    root = fill(tmp_path, files | {"B/drafts/deep/2.png": 4})
+    layout = find_layout(root)
+    assert layout.classes == ("A", "B")
+    assert layout.paths == ("A/1.png", "B/1.png")

@@ -4,6 +4,8 @@ class/...                                class folders, images at any depth belo
 train/class/...  valid/class/...         a given split: train, val, test and their usual other spellings
 name_train/name_train/class/...          folders that hold nothing but one folder are seen through
 name_test/A_test.jpg                     flat files that carry their class in their name: kept aside as "external"
+
+A folder that holds a file `.nomedia` is passed over with everything below it, as it is by galleries of pictures.
 """
 
 import os
@@ -245,13 +247,17 @@ def _walk(folder: Path | str, ancestors: set[str]) -> Iterator[os.DirEntry[str]]
 
 
 def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
-    """What a folder holds, by name, without hidden files and what operating systems leave behind."""
+    """What a folder holds, by name, without hidden files, leftovers of operating systems and `.nomedia` folders."""
     try:
         with os.scandir(folder) as entries:
-            kept = [entry for entry in entries if not ignored(entry.name)]
+            kept = [entry for entry in entries if not ignored(entry.name) and not _unwanted(entry)]
     except PermissionError:
         raise DataError(f"{folder} may not be read. Check its permissions.") from None
     return sorted(kept, key=lambda entry: entry.name)
+
+
+def _unwanted(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir() and os.path.exists(os.path.join(entry.path, ".nomedia"))
 
 
 def _is_image(name: str) -> bool:
