@@ -2,15 +2,17 @@
 
 import csv
 import json
+import os
 import shutil
 from collections import namedtuple
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from surehand.errors import DataError, UsageError
-from surehand.render import CLASSES, JOINTS, render, sheet, write_letters
+from surehand.render import CLASSES, JOINTS, render, write_letters
 from surehand.render import _letters as letters
 
 
@@ -28,6 +30,7 @@ def rows_of(path):
 
 def test_every_class_has_its_pictures_named_by_person_and_place(folder):
     assert {path.name for path in folder.iterdir() if path.is_dir()} == {*CLASSES, "masks"}
+    assert (folder / "masks" / ".nomedia").is_file()
     for name in CLASSES:
         pictures = sorted((folder / name).iterdir(), key=lambda path: path.name[-9:])
         assert [path.name.split("_")[1] for path in pictures] == [f"{name}00001.png", f"{name}00002.png"]
@@ -67,7 +70,7 @@ def test_factors_boxes_and_joints_are_those_of_the_renderings(folder):
 def test_a_plain_set_is_class_folders_of_jpeg_files_and_a_table(tmp_path):
     told = []
     folder = write_letters(tmp_path / "set", 1, 16, 0, progress=lambda done, total, text="": told.append((done, total)))
-    assert {path.name for path in folder.iterdir()} == {*CLASSES, "factors.csv"}
+    assert {path.name for path in folder.iterdir()} == {*CLASSES, "factors.csv", "letters.json"}
     assert all(path.suffix == ".jpg" for name in CLASSES for path in (folder / name).iterdir())
     assert told == [(done, 29) for done in range(1, 30)]
 
@@ -77,6 +80,45 @@ def test_a_series_holds_everything_but_the_light(tmp_path):
     series = [row for row in rows_of(folder / "factors.csv") if row["path"].startswith("L/")]
     assert len({row["light_azimuth"] for row in series}) == 3
     assert len({row["yaw"] for row in series}) == len({row["background_scene"] for row in series}) == 1
+
+
+def test_a_series_keeps_what_is_fixed_and_the_hand_of_a_fixed_person(tmp_path):
+    person = {
+        row["path"]: row
+        for row in rows_of(write_letters(tmp_path / "a", 1, 16, 0, fixed={"person": 7}) / "factors.csv")
+    }
+    folder = write_letters(tmp_path / "b", 2, 16, 0, vary="light", fixed={"person": 7, "light_azimuth": 20.0})
+    for row in rows_of(folder / "factors.csv"):
+        alone = next(other for path, other in person.items() if path.split("/")[0] == row["path"].split("/")[0])
+        assert (row["person"], row["tone"], row["hand"]) == ("7", alone["tone"], alone["hand"])
+        assert row["light_azimuth"] == "20.0"
+    assert len({row["light_elevation"] for row in rows_of(folder / "factors.csv")}) == 58
+
+
+def files_of(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_has_the_same_bytes_for_any_number_of_workers_and_begins_with_a_smaller_one(tmp_path):
+    truth = {"masks": True, "boxes": True, "joints": True}
+    one, three = (files_of(write_letters(tmp_path / str(n), 3, 24, 4, workers=n, **truth)) for n in (1, 3))
+    assert one == three
+    smaller = files_of(write_letters(tmp_path / "smaller", 2, 24, 4, workers=2))
+    pictures = {path: content for path, content in smaller.items() if path.endswith(".jpg")}
+    assert len(pictures) == 58
+    assert pictures.items() <= one.items()
+
+
+def test_what_a_killed_process_left_is_removed_once_it_is_old(tmp_path):
+    left = [tmp_path / f".{name}" for name in ("set.unfinished-0", "set.unfinished-1", "other.unfinished-2")]
+    for folder in left:
+        (folder / "A").mkdir(parents=True)
+    for folder in (left[0], left[2]):
+        for path in (folder / "A", folder):
+            os.utime(path, (0, 0))
+    write_letters(tmp_path / "set", 1, 16, 0)
+    # The second may be in the making, the third is of another folder.
+    assert {path.name for path in tmp_path.iterdir()} == {"set", left[1].name, left[2].name}
 
 
 def test_an_interrupted_set_leaves_nothing_behind(tmp_path):
@@ -99,7 +141,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path):
 def test_an_empty_folder_is_filled(tmp_path):
     target = tmp_path / "empty"
     target.mkdir()
-    assert len(list(write_letters(target, 1, 16, 0).iterdir())) == 30
+    assert len(list(write_letters(target, 1, 16, 0).iterdir())) == 31
 
 
 def test_no_space_left_is_said_before_rendering(tmp_path, monkeypatch):
@@ -114,8 +156,8 @@ def test_a_disk_that_fills_up_is_said_and_cleaned(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(letters._Writer, "add", full)
-    with pytest.raises(DataError, match=r"cannot write letters .* No space left on device"):
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(DataError, match=r"Could not write letters .* No space left on device.*free some space"):
         write_letters(tmp_path / "set", 1, 16, 0)
     assert list(tmp_path.iterdir()) == []
 
@@ -128,19 +170,16 @@ def test_a_disk_that_fills_up_is_said_and_cleaned(tmp_path, monkeypatch):
         ({"image_format": "gif"}, "image_format must be one of jpg, png"),
         ({"vary": "weather"}, "no factor or group 'weather'"),
         ({"fixed": {"tone": 12}}, "tone must lie in 1 to 10"),
+        ({"size": 2049}, "size must lie in 16 to 2048 pixels; got 2049"),
+        ({"workers": 0}, "workers must be at least 1; got 0"),
+        ({"vary": "tone", "fixed": {"tone": 3}}, "tone cannot vary while it is fixed"),
+        ({"vary": "place", "fixed": {"place_x": 0.1, "place_y": 0.1}}, "place cannot vary while it is fixed"),
     ],
 )
 def test_arguments_out_of_range_are_refused(tmp_path, arguments, words):
     with pytest.raises(UsageError, match=words):
         write_letters(**({"folder": tmp_path / "set", "per_class": 1, "size": 16, "seed": 0} | arguments))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_sheet_shows_a_row_a_class(tmp_path):
-    sheet(tmp_path / "sheet.png", columns=2, size=16)
-    page = Image.open(tmp_path / "sheet.png")
-    assert page.height == 15 * 18
-    assert page.width == 2 * (52 + 2 * 18)
 
 
 def test_disk_space_is_asked_of_the_right_place(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from ._kinematics import JOINTS
 from ._letters import write_letters
 from ._render import RENDERER, Rendering, render, render_many
 from ._sheet import sheet
+from ._stored import stored_letters
 from ._truth import truth_sheet
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "render",
     "render_many",
     "sheet",
+    "stored_letters",
     "truth_sheet",
     "write_letters",
 ]

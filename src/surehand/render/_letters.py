@@ -1,28 +1,37 @@
 """Rendered letters as a folder of class folders, with the ground truth beside it when asked for."""
 
 import csv
+import io
 import json
-import os
 import shutil
-import tempfile
+import time
 from collections.abc import Mapping
+from glob import escape as glob_escape
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from surehand.alphabet import CLASSES
 from surehand.errors import DataError, UsageError
 from surehand.progress import Progress, silent
 
+from ._factors import FACTOR_GROUPS, draw_factors
 from ._factors import vary as hold_all_but
 from ._handshapes import Handshapes, default_handshapes
 from ._kinematics import JOINTS
+from ._record import write_record
 from ._render import Rendering, Task, check_size, in_parallel
 
 FORMATS: dict[str, dict[str, Any]] = {"jpg": {"quality": 95, "subsampling": 0}, "png": {}}
-_BYTES_A_PIXEL = 1.0  # generous for JPEG of quality 95 and for masks
+# Generous, masks included: noise hardly shrinks in PNG files.
+_BYTES_A_PIXEL = {"jpg": 1.0, "png": 3.5}
+_BYTES_A_PICTURE = 4096
+# A folder in the making that was not written to for an hour is what a killed process left.
+_ABANDONED_AFTER = 3600.0
 
 
 def write_letters(
@@ -43,9 +52,10 @@ def write_letters(
 ) -> Path:
     """Write pictures of all classes into class folders: all of them, or nothing.
 
-    Pictures are named by person and place, such as ``A/p0012_A00001.jpg``. Beside the class folders: ``factors.csv``,
-    what was drawn for every picture; ``masks/A/p0012_A00001.png``, parts from 0 to 7 as `Rendering.parts`;
-    ``boxes.json`` in COCO's form; ``joints.csv``, x, y and visible of 21 joints.
+    Pictures are named by person and place, such as ``A/p0012_A00001.jpg``; of each class, a larger set begins with the
+    pictures of a smaller one. Beside the class folders: ``letters.json``, what was asked for; ``factors.csv``, what was
+    drawn for every picture; ``masks/A/p0012_A00001.png``, parts from 0 to 7 as `Rendering.parts`, passed over by
+    `surehand.data`; ``boxes.json`` in COCO's form; ``joints.csv``, x, y and visible of 21 joints.
 
     Args:
         folder: made if missing; must be empty.
@@ -56,7 +66,7 @@ def write_letters(
         boxes: write the boxes of the hands.
         joints: write the joints.
         vary: a factor or a name of `FACTOR_GROUPS`; everything else stays the same within a class.
-        fixed: factors by name that are not drawn.
+        fixed: factors by name that are not drawn; also in a series.
         shapes: hand shapes; the package's own by default.
         image_format: "jpg" (quality 95) or "png".
         workers: threads; as many as there are cores by default.
@@ -66,7 +76,7 @@ def write_letters(
         The folder.
 
     Raises:
-        UsageError: an argument out of range, or a folder that is not empty.
+        UsageError: an argument out of range, a series of which all factors are fixed, or a folder that is not empty.
         DataError: the folder cannot be written, or there is no space left.
     """
     folder = Path(folder)
@@ -75,54 +85,79 @@ def write_letters(
         raise UsageError(f"per_class must be at least 1; got {per_class}")
     if image_format not in FORMATS:
         raise UsageError(f"image_format must be one of {', '.join(FORMATS)}; got {image_format!r}")
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers must be at least 1; got {workers}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not an empty folder: name another one, or remove it first")
     shapes = shapes or default_handshapes()
-    tasks = _tasks(per_class, size, seed, vary, dict(fixed or {}), shapes)
+    held = {name: _held(name, vary, dict(fixed or {}), shapes, seed) for name in CLASSES}
     parent = folder.absolute().parent
-    unfinished = None
+    unfinished = parent / f".{folder.name}.unfinished-{token_hex(4)}"
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        needed = int(len(tasks) * (size * size * _BYTES_A_PIXEL + 4096))
-        free = shutil.disk_usage(parent).free
-        if free < needed:
-            raise DataError(
-                f"{parent} has {free / 1e6:,.0f} MB left and {len(tasks):,} pictures may need {needed / 1e6:,.0f} MB: "
-                "free some space, or ask for fewer or smaller pictures"
-            )
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.unfinished-", dir=parent))
+        _remove_abandoned(parent, folder.name)
+        _check_space(parent, per_class * len(CLASSES), size, image_format)
+        unfinished.mkdir()
+        tasks: list[Task] = [
+            (name, index, seed, size, held[name], shapes) for name in CLASSES for index in range(per_class)
+        ]
         writer = _Writer(unfinished, image_format, masks, boxes, joints)
         for done, (task, rendering) in enumerate(zip(tasks, in_parallel(tasks, workers), strict=True), 1):
             writer.add(rendering, task[1])
             progress(done, len(tasks), "rendering letters")
         writer.close()
-        # mkdtemp makes private folders; this one is an ordinary one.
-        unfinished.chmod(0o777 & ~_umask())
+        write_record(unfinished, made_from(per_class, size, seed, vary, fixed))
         if folder.exists():
             folder.rmdir()
         unfinished.rename(folder)
     except OSError as error:
-        raise DataError(f"cannot write letters into {folder}: {error.strerror or error}") from error
+        raise DataError(
+            f"Could not write letters into {folder}: {error.strerror or error}. Nothing was left there; free some "
+            "space or name another place, then repeat the command."
+        ) from error
     finally:
-        if unfinished is not None and unfinished.exists():
-            shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
     return folder
 
 
-def _tasks(
-    per_class: int, size: int, seed: int, vary: str | None, fixed: dict[str, Any], shapes: Handshapes
-) -> list[Task]:
-    tasks: list[Task] = []
-    for name in CLASSES:
-        held = hold_all_but(vary, name, shapes, seed=seed) if vary else {}
-        tasks += [(name, index, seed, size, held | fixed, shapes) for index in range(per_class)]
-    return tasks
+def made_from(
+    per_class: int, size: int, seed: int, vary: str | None = None, fixed: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What `write_letters` was asked for, as ``letters.json`` tells it."""
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in (fixed or {}).items()}
+    return {"per_class": per_class, "size": size, "seed": seed, "vary": vary, "fixed": plain}
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _held(name: str, vary: str | None, fixed: dict[str, Any], shapes: Handshapes, seed: int) -> dict[str, Any]:
+    """The factors that are the same in all pictures of a class, checked before the first one is rendered."""
+    base = draw_factors(name, shapes, seed=seed, index=0, fixed=fixed)
+    if vary is None:
+        return fixed
+    held = hold_all_but(vary, name, shapes, seed=seed)
+    if set(FACTOR_GROUPS.get(vary, (vary,))) <= set(fixed):
+        raise UsageError(f"{vary} cannot vary while it is fixed: vary something else, or fix less")
+    # Of the first picture as fixed, not as drawn: whoever fixes the person fixes the person's hand.
+    return {factor: getattr(base, factor) for factor in held} | fixed
+
+
+def _remove_abandoned(parent: Path, name: str) -> None:
+    for left in parent.glob(f".{glob_escape(name)}.unfinished-*"):
+        try:
+            touched = max(path.stat().st_mtime for path in (left, *left.iterdir()))
+        except OSError:  # another process is finishing or removing it
+            continue
+        if time.time() - touched > _ABANDONED_AFTER:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _check_space(parent: Path, pictures: int, size: int, image_format: str) -> None:
+    needed = pictures * (size * size * _BYTES_A_PIXEL[image_format] + _BYTES_A_PICTURE)
+    free = shutil.disk_usage(parent).free
+    if free < needed:
+        raise DataError(
+            f"{parent} has {free / 1e6:,.0f} MB left and {pictures:,} pictures may need {needed / 1e6:,.0f} MB: "
+            "free some space, or ask for fewer or smaller pictures"
+        )
 
 
 class _Writer:
@@ -142,21 +177,30 @@ class _Writer:
             (folder / name).mkdir()
             if masks:
                 (folder / "masks" / name).mkdir(parents=True)
+        if masks:
+            # Masks are no class of pictures: this tells so to whoever reads the folder.
+            (folder / "masks" / ".nomedia").touch()
 
     def add(self, rendering: Rendering, index: int) -> None:
         name = rendering.class_name
         stem = f"{name}/p{rendering.factors.person:04d}_{name}{index + 1:05d}"
         path = f"{stem}.{self.image_format}"
-        Image.fromarray(np.asarray(rendering.image)).save(self.folder / path, **FORMATS[self.image_format])
+        self._save(rendering.image, path, **FORMATS[self.image_format])
         self.factor_rows.append({"path": path, **vars(rendering.factors)})
         if self.masks:
-            Image.fromarray(np.asarray(rendering.parts)).save(self.folder / "masks" / f"{stem}.png")
+            self._save(rendering.parts, f"masks/{stem}.png")
         if self.joints:
             rounded = [f"{value:.3f}" for value in np.asarray(rendering.joints).ravel()]
             numbers = [[rounded[2 * j], rounded[2 * j + 1], int(rendering.visible[j])] for j in range(len(JOINTS))]
             self.joint_rows.append([path, *(value for row in numbers for value in row)])
         if self.boxes:
             self._add_coco(rendering, path)
+
+    def _save(self, pixels: NDArray[np.uint8], path: str, **options: Any) -> None:
+        # Pillow's own writing says "encoder error -2" of a full disk.
+        buffer = io.BytesIO()
+        Image.fromarray(np.asarray(pixels)).save(buffer, path.rpartition(".")[2].replace("jpg", "jpeg"), **options)
+        (self.folder / path).write_bytes(buffer.getvalue())
 
     def _add_coco(self, rendering: Rendering, path: str) -> None:
         height, width = rendering.image.shape[:2]
