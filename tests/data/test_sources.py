@@ -1,14 +1,21 @@
 """Every source becomes a folder; what archives should not hold is refused."""
 
+import os
+import re
+import shutil
+import subprocess
 import sys
+import time
 import types
 import zipfile
 
 import numpy as np
 import pytest
 
+import surehand.render
 from surehand.data import SOURCES, load
-from surehand.errors import DataError, MissingPartError
+from surehand.errors import DataError, MissingPartError, UsageError
+from surehand.render import CLASSES, _letters, render, write_letters
 
 
 def zipped(root, path):
@@ -125,19 +132,133 @@ def test_a_kaggle_name_has_an_owner(name):
         load(name, 16)
 
 
-def test_letters_are_rendered_once_for_each_seed(fill, monkeypatch):
-    calls = []
+def test_letters_are_rendered_at_the_size_at_which_they_are_seen(cache):
+    for size in (20, 33):
+        dataset = load("letters:2", size, seed=5)
+        assert dataset.manifest.source == "letters:2"
+        assert dataset.manifest.sizes.tolist() == [[size, size]] * 58
+        for path, pixels in zip(dataset.manifest.paths, dataset.pixels, strict=True):
+            name, index = path.split("/")[0], int(path[-9:-4]) - 1
+            rendered = render(name, seed=5, index=index, size=size).image
+            # JPEG files of quality 95 stand between.
+            assert np.abs(pixels.astype(int) - rendered).mean() < 4
+    assert len(list((cache / "letters").iterdir())) == 2
 
-    def write_letters(folder, per_class, size, seed, *, progress):
-        calls.append((per_class, size, seed))
-        return fill(folder, {f"{c}/{i}.png": 10 * seed + i + 100 * (c == "B") for c in "AB" for i in range(3)})
 
-    renderer = types.SimpleNamespace(write_letters=write_letters, RENDERER=1)
-    monkeypatch.setitem(sys.modules, "surehand.render", renderer)
-    load("letters", 16, seed=0)
-    load("letters", 24, seed=0)
-    load("letters", 16, seed=1)
-    assert calls == [(300, 64, 0), (300, 64, 1)]
-    renderer.RENDERER = 2
-    load("letters", 16, seed=1)
-    assert calls == [(300, 64, 0), (300, 64, 1), (300, 64, 1)]
+def test_letters_without_a_number_are_300_of_each_class(monkeypatch):
+    asked = []
+
+    def stored_letters(home, per_class, size, seed, *, progress):
+        asked.append((per_class, size, seed))
+        raise DataError("enough")
+
+    monkeypatch.setattr(surehand.render, "stored_letters", stored_letters)
+    for source in ("letters", "letters:300", "letters:0500"):
+        with pytest.raises(DataError, match="enough"):
+            load(source, 96, seed=2)
+    assert asked == [(300, 96, 2), (300, 96, 2), (500, 96, 2)]
+
+
+def test_letters_are_rendered_once(monkeypatch):
+    first = load("letters:1", 16)
+    monkeypatch.setattr(_letters, "in_parallel", lambda *_: pytest.fail("rendered again"))
+    np.testing.assert_array_equal(load("letters:1", 16).pixels, first.pixels)
+
+
+@pytest.mark.parametrize("number", ["", "0", "-3", "+3", "2.5", "many", "1e3", " 5", "5 ", "3:4", "٣", "9999999999999"])
+def test_a_number_of_letters_is_a_whole_number_from_1_on(number, cache):
+    with pytest.raises(DataError, match=r"a whole number from 1 on, as in letters:500; got letters:"):
+        load(f"letters:{number}", 16)
+    assert not (cache / "letters").exists()
+
+
+@pytest.mark.parametrize("size", [8, 15, 2049])
+def test_letters_have_a_smallest_and_a_largest_size(size):
+    with pytest.raises(UsageError, match=f"size must lie in 16 to 2048 pixels; got {size}"):
+        load("letters:1", size)
+
+
+def test_more_letters_than_the_disk_holds_are_refused_at_once(cache):
+    with pytest.raises(DataError, match=r"MB left and 2,900,000,000 pictures may need .* MB: free some space"):
+        load("letters:100000000", 2048)
+    assert list((cache / "letters").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["letters", "letters:2"])
+def test_a_folder_called_letters_comes_first(name, fill, tmp_path, monkeypatch):
+    fill(tmp_path / "here" / name, {f"{c}/{i}.png": 100 * (c == "B") + i for c in "AB" for i in range(12)})
+    monkeypatch.chdir(tmp_path / "here")
+    assert load(name, 16).manifest.classes == ("A", "B")
+
+
+def test_masks_beside_letters_are_no_class(tmp_path):
+    folder = write_letters(tmp_path / "set", 1, 16, 0, masks=True)
+    assert set(load(folder, 16).manifest.classes) == set(CLASSES)
+
+
+# Renders slowly, so that there is time to kill it; with a limit, no file may grow beyond it.
+JOB = """
+import resource, sys, time
+from pathlib import Path
+from surehand.data import load
+from surehand.errors import DataError
+if limit := int(sys.argv[2]):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+try:
+    load("letters:4", 24, cache=Path(sys.argv[1]), progress=lambda *_: time.sleep(0.01))
+except DataError as error:
+    sys.exit(str(error))
+"""
+
+
+def rendering_process(cache, limit=0):
+    return subprocess.Popen([sys.executable, "-c", JOB, str(cache), str(limit)], stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    """Digests and pixels of letters that nothing interrupted."""
+    dataset = load("letters:4", 24, cache=tmp_path_factory.mktemp("clean"))
+    return dataset.manifest.paths, dataset.manifest.sha256, dataset.pixels
+
+
+def is_clean(dataset, clean):
+    np.testing.assert_array_equal(dataset.pixels, clean[2])
+    return (dataset.manifest.paths, dataset.manifest.sha256) == clean[:2]
+
+
+def test_after_a_kill_midway_letters_are_rendered_from_the_start(cache, clean):
+    process = rendering_process(cache)
+    while len(pictures := list((cache / "letters").rglob("*.jpg"))) < 20:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    process.stderr.close()
+    assert len(pictures) < len(clean[0])
+    (left,) = (cache / "letters").iterdir()
+    assert "unfinished" in left.name
+    assert is_clean(load("letters:4", 24), clean)
+    # An hour later the next rendering of this folder takes the ruins away.
+    for path in [*left.iterdir(), left]:
+        os.utime(path, (0, 0))
+    (folder,) = (path for path in (cache / "letters").iterdir() if path != left)
+    shutil.rmtree(folder)
+    assert is_clean(load("letters:4", 24), clean)
+    assert [path.name for path in (cache / "letters").iterdir()] == [folder.name]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX")
+def test_a_disk_that_takes_only_half_a_file_leaves_no_letters(cache, clean):
+    process = rendering_process(cache, limit=900)
+    told = process.communicate()[1]
+    assert process.returncode == 1
+    assert re.search(r"^Could not write letters into .*: File too large\. .* free some space", told), told
+    assert list((cache / "letters").iterdir()) == []
+    assert is_clean(load("letters:4", 24), clean)
+
+
+def test_letters_from_which_an_image_was_lost_are_whole_again(cache, clean):
+    folder = load("letters:4", 24).manifest.root
+    (folder / clean[0][17]).write_bytes(b"")
+    assert is_clean(load("letters:4", 24), clean)

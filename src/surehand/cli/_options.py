@@ -9,7 +9,11 @@ import typer
 from surehand.errors import UsageError
 
 DataArgument = Annotated[
-    str, typer.Argument(help="A folder of class folders, a .zip, kaggle:OWNER/NAME, or letters.", show_default=False)
+    str,
+    typer.Argument(
+        help="A folder of class folders, a .zip, kaggle:OWNER/NAME, letters, or letters:N (N rendered images a class).",
+        show_default=False,
+    ),
 ]
 ModelArgument = Annotated[
     Path, typer.Argument(help="A model file written by surehand (.safetensors).", show_default=False)

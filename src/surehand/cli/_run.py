@@ -31,7 +31,7 @@ def run(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="A folder of class folders, a .zip, kaggle:OWNER/NAME. (default: rendered letters)",
+            help="A folder of class folders, a .zip, kaggle:OWNER/NAME, letters:N. (default: letters, 300 a class)",
             show_default=False,
         ),
     ] = None,

@@ -115,10 +115,10 @@ def load(
     Nothing is written to the user's folder.
 
     Args:
-        source: a folder, a zip file, `kaggle:owner/name`, or `letters`.
-        size: side of the pictures in pixels.
+        source: a folder, a zip file, `kaggle:owner/name`, `letters`, or `letters:N` for N rendered images a class.
+        size: side of the pictures in pixels; letters are rendered at it, from 16 to 2048.
         cache: where to keep decoded pictures; see `cache_folder`.
-        seed: chooses which groups are held back.
+        seed: chooses which groups are held back; names the rendered letters.
         progress: called while images are read.
 
     Raises:
@@ -165,7 +165,7 @@ def _open(
     if size < 8:
         raise UsageError(f"size is the side of the pictures in pixels and must be at least 8; got {size}")
     folder = cache_folder(cache)
-    layout = find_layout(locate(source, folder, seed=seed, progress=progress))
+    layout = find_layout(locate(source, folder, size=size, seed=seed, progress=progress))
     found, pixels = cached_scan(layout, size, folder, progress)
     return layout.root, found, pixels
 

@@ -24,7 +24,7 @@ class Manifest:
 
     Attributes:
         root: the folder the paths are relative to.
-        source: what the user named: a folder, a zip file, `kaggle:owner/name`, `letters`.
+        source: what the user named: a folder, a zip file, `kaggle:owner/name`, `letters:500`.
         classes: names in the order of the labels.
         paths: '/'-separated, relative to root.
         labels: index into classes.

@@ -3,6 +3,7 @@
 import hashlib
 import lzma
 import os
+import re
 import shutil
 import stat
 import zipfile
@@ -23,36 +24,40 @@ _MOST_FILES = 5_000_000
 # What zipfile raises for damaged, encrypted or unusually compressed files.
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError)
 
+# How many images of each class `letters` stands for.
 LETTERS_PER_CLASS = 300
-LETTERS_SIZE = 64
 
 
-def locate(source: str | Path, cache: Path, *, seed: int = 0, progress: Progress = silent) -> Path:
+def locate(source: str | Path, cache: Path, *, size: int, seed: int = 0, progress: Progress = silent) -> Path:
     """The folder of images that a source stands for, extracted, downloaded or rendered into the cache if need be.
 
     Args:
-        source: a folder, a zip file, `kaggle:owner/name`, or `letters`.
+        source: a folder, a zip file, `kaggle:owner/name`, `letters`, or `letters:N` for N images a class. A folder
+            that is called like rendered letters comes first.
         cache: the cache folder.
-        seed: for `letters`.
+        size: side in pixels at which the images will be seen. Letters are rendered at it; other sources have the sizes
+            they have.
+        seed: for letters.
         progress: for what takes long.
 
     Raises:
         DataError: no such source, or one that cannot be used.
         MissingPartError: an optional package is not installed.
+        UsageError: a size at which letters cannot be rendered.
     """
     text = str(source)
     if text.startswith("kaggle:"):
         kind = "kaggle"
-    elif text == "letters" and not Path(text).exists():
+    elif text.partition(":")[0] == "letters" and not Path(text).exists():
         kind = "letters"
     elif Path(text).suffix.lower() == ".zip" and not Path(text).is_dir():
         kind = "zip"
     else:
         kind = "folder"
-    return SOURCES[kind](text, cache, seed, progress)
+    return SOURCES[kind](text, cache, size, seed, progress)
 
 
-def _folder(source: str, cache: Path, seed: int, progress: Progress) -> Path:
+def _folder(source: str, cache: Path, size: int, seed: int, progress: Progress) -> Path:
     root = Path(source).expanduser()
     if not root.is_dir():
         hint = f" Did you mean `letters`, `kaggle:{source}` or a .zip file?" if os.sep not in source else ""
@@ -60,7 +65,7 @@ def _folder(source: str, cache: Path, seed: int, progress: Progress) -> Path:
     return root
 
 
-def _zip(source: str, cache: Path, seed: int, progress: Progress) -> Path:
+def _zip(source: str, cache: Path, size: int, seed: int, progress: Progress) -> Path:
     archive = Path(source).expanduser()
     try:
         told = archive.stat()
@@ -114,7 +119,7 @@ def _check_archive(archive: Path, entries: list[zipfile.ZipInfo]) -> None:
         raise DataError(f"{archive} would grow to {total / 1e9:,.0f} GB in {len(entries):,} files; not extracted.")
 
 
-def _kaggle(source: str, cache: Path, seed: int, progress: Progress) -> Path:
+def _kaggle(source: str, cache: Path, size: int, seed: int, progress: Progress) -> Path:
     name = source.removeprefix("kaggle:")
     if len(name.split("/")) not in (2, 4):
         raise DataError(f"A Kaggle data set is named kaggle:owner/name; got {source}.")
@@ -132,16 +137,19 @@ def _kaggle(source: str, cache: Path, seed: int, progress: Progress) -> Path:
         ) from error
 
 
-def _letters(source: str, cache: Path, seed: int, progress: Progress) -> Path:
-    from surehand.render import RENDERER, write_letters
+def _letters(source: str, cache: Path, size: int, seed: int, progress: Progress) -> Path:
+    # Imported here: the renderer takes a second to load, and other sources do without it.
+    from surehand.render import stored_letters
 
-    folder = cache / "letters" / f"renderer{RENDERER}-{LETTERS_PER_CLASS}x{LETTERS_SIZE}px-seed{seed}"
-    if folder.is_dir():
-        return folder
-    return write_letters(folder, LETTERS_PER_CLASS, LETTERS_SIZE, seed, progress=progress)
+    number = str(LETTERS_PER_CLASS) if source == "letters" else source.removeprefix("letters:")
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", number):
+        raise DataError(
+            f"The number of rendered images a class is a whole number from 1 on, as in letters:500; got {source}."
+        )
+    return stored_letters(cache / "letters", int(number), size, seed, progress=progress)
 
 
-SOURCES: dict[str, Callable[[str, Path, int, Progress], Path]] = {
+SOURCES: dict[str, Callable[[str, Path, int, int, Progress], Path]] = {
     "folder": _folder,
     "zip": _zip,
     "kaggle": _kaggle,
