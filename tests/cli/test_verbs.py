@@ -130,12 +130,6 @@ def test_data_sheet_writes_two_sheets(pictures, tmp_path):
     assert [Image.open(p).size[0] > 100 for p in answer.json["artifacts"]] == [True, True]
 
 
-def test_data_letters_makes_class_folders(tmp_path):
-    answer = surehand("data", "letters", tmp_path / "letters", "--per-class", 1, "--size", 32, "--json")
-    assert answer.code == 0, answer.err
-    assert answer.json["result"]["images"] == 29
-
-
 def test_train_saves_a_model_that_run_can_go_on_with(pictures, tmp_path):
     answer = surehand(
         "train", pictures, "--size", 24, "--epochs", 1, "--out", tmp_path / "t", "--cache", tmp_path / "c", "--json"

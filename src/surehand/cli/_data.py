@@ -55,12 +55,30 @@ def letters(
     boxes: Annotated[bool, typer.Option("--boxes", help="Also write boxes (COCO JSON).")] = False,
     joints: Annotated[bool, typer.Option("--joints", help="Also write joints (CSV).")] = False,
     vary: Annotated[
-        str | None, typer.Option(help="Change only this factor, e.g. light, tone, distance.", show_default=False)
+        str | None,
+        typer.Option(
+            help="A series: change only this factor or group, e.g. light, tone, distance.", show_default=False
+        ),
+    ] = None,
+    fix: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="FACTOR=VALUE in every image, e.g. tone=8 or hand=left. Can be repeated.", show_default=False
+        ),
+    ] = None,
+    shapes: Annotated[
+        Path | None, typer.Option(help="Hand shapes of your own, as handshapes.json.", show_default=False)
+    ] = None,
+    image_format: Annotated[str, typer.Option("--format", help="jpg or png.")] = "jpg",
+    workers: Annotated[
+        int | None, typer.Option(help="Threads that render. (default: one a core)", show_default=False)
     ] = None,
     seed: SeedOption = 0,
 ) -> Outcome:
     """Render letters of the ASL manual alphabet as a folder of class folders."""
-    from surehand.render import write_letters
+    from surehand.render import CLASSES, load_handshapes, write_letters
+
+    from ._factors import fixed_factors
 
     write_letters(
         out,
@@ -71,8 +89,11 @@ def letters(
         boxes=boxes,
         joints=joints,
         vary=vary,
+        fixed=fixed_factors(fix or []),
+        shapes=load_handshapes(shapes) if shapes else None,
+        image_format=image_format,
+        workers=workers,
         progress=console.progress("Render"),
     )
-    return Outcome(
-        {"folder": str(out), "images": 29 * per_class}, f"{29 * per_class:,} images in {out}", (), (str(out),)
-    )
+    images = per_class * len(CLASSES)
+    return Outcome({"folder": str(out), "images": images}, f"{images:,} images in {out}", (), (str(out),))
