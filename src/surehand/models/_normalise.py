@@ -6,6 +6,10 @@ from torch import Tensor, nn
 
 RGB = tuple[float, float, float]
 
+# Of ImageNet's training images: what networks with published weights expect, and near the statistics of photographs.
+IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
+IMAGENET_STD: RGB = (0.229, 0.224, 0.225)
+
 
 class Normalise(nn.Module):
     """(images - mean) / std, each colour channel by itself.
