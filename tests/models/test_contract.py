@@ -21,6 +21,8 @@ from surehand.models import (
     sample_keys,
     save,
 )
+from surehand.models._initialise import initialise
+from surehand.models._table import blank
 
 CLASSES, SIZE = 5, 32
 NAMES = ("A", "B", "del", "nothing", "space")
@@ -127,9 +129,27 @@ def test_initial_weights_are_a_function_of_the_seed(name):
     assert all(tensor.isfinite().all() for tensor in one.values())
 
 
+def test_every_parameter_and_buffer_gets_an_initial_value(name):
+    model = blank(name, CLASSES, SIZE).to_empty(device="cpu")
+    tensors = dict([*model.named_parameters(), *model.named_buffers()])
+    for tensor in tensors.values():
+        tensor.data.fill_(float("nan") if tensor.is_floating_point() else -1)
+    initialise(model, seed=0)
+    untouched = {key for key, tensor in tensors.items() if not tensor.isfinite().all() or (tensor == -1).all()}
+    assert not untouched
+
+
 def test_building_leaves_the_global_generator_alone(name):
     state = torch.random.get_rng_state()
     build(name, CLASSES, SIZE)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_training_neither_reads_nor_writes_the_global_generator(model):
+    other, keys, state = copy.deepcopy(model).train(), torch.arange(4), torch.random.get_rng_state()
+    with sample_keys(other, keys):
+        one, two = other(images(4)), other(images(4))
+    assert torch.equal(one, two)
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
@@ -142,8 +162,7 @@ def test_unusable_arguments_are_refused(name):
 
 def test_evaluating_restores_each_layers_mode_also_on_failure(model):
     model.train()
-    frozen = next(module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d))
-    frozen.eval()
+    model.output.eval()
     before = [module.training for module in model.modules()]
     with evaluating(model):
         assert not any(module.training for module in model.modules())

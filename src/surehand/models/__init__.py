@@ -11,6 +11,7 @@ from ._dropout import Dropout, sample_keys
 from ._evaluating import evaluating
 from ._export import export_onnx
 from ._normalise import Normalise
+from ._resnet18 import ResNet18
 from ._table import MODELS, build
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "DarknetHeader",
     "Dropout",
     "Normalise",
+    "ResNet18",
     "build",
     "evaluating",
     "export_onnx",

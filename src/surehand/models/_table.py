@@ -10,10 +10,12 @@ from surehand.errors import UsageError
 from ._cnn import CNN
 from ._darknet53 import Darknet53
 from ._initialise import initialise
+from ._resnet18 import ResNet18
 
 MODELS: dict[str, Callable[[int, int], nn.Module]] = {
     "cnn": lambda classes, size: CNN(classes, size),
     "darknet53": lambda classes, size: Darknet53(classes),
+    "resnet18": lambda classes, size: ResNet18(classes),
 }
 
 

@@ -1,0 +1,22 @@
+"""Models whose every parameter and statistic matters."""
+
+import numpy as np
+import pytest
+import torch
+
+from surehand.models import build
+
+
+@pytest.fixture(scope="session")
+def unlike_new():
+    """Build a model, in double precision, in which no scale is 1 and no shift 0, as training leaves them."""
+
+    def make(name: str, classes: int, size: int) -> torch.nn.Module:
+        model, random = build(name, classes, size), np.random.default_rng(0)
+        with torch.no_grad():
+            for key, tensor in model.state_dict().items():
+                if tensor.is_floating_point() and not key.startswith("normalise."):
+                    tensor.add_(torch.from_numpy(random.uniform(0.0, 0.2, tuple(tensor.shape)).astype("float32")))
+        return model.eval().double()
+
+    return make
