@@ -5,6 +5,7 @@ A model maps float32 images (n, 3, h, w), RGB in [0, 1], to logits (n, k); its f
 
 from ._classifier import Classifier, load, save
 from ._cnn import CNN
+from ._convnext import ConvNeXt
 from ._darknet53 import Darknet53
 from ._darknet_weights import DarknetHeader, read_darknet_weights, write_darknet_weights
 from ._dropout import Dropout, sample_keys
@@ -18,6 +19,7 @@ __all__ = [
     "CNN",
     "MODELS",
     "Classifier",
+    "ConvNeXt",
     "Darknet53",
     "DarknetHeader",
     "Dropout",

@@ -8,6 +8,7 @@ from torch import nn
 from surehand.errors import UsageError
 
 from ._cnn import CNN
+from ._convnext import ConvNeXt
 from ._darknet53 import Darknet53
 from ._initialise import initialise
 from ._resnet18 import ResNet18
@@ -16,6 +17,7 @@ MODELS: dict[str, Callable[[int, int], nn.Module]] = {
     "cnn": lambda classes, size: CNN(classes, size),
     "darknet53": lambda classes, size: Darknet53(classes),
     "resnet18": lambda classes, size: ResNet18(classes),
+    "convnext": lambda classes, size: ConvNeXt(classes, size),
 }
 
 
