@@ -14,6 +14,7 @@ from ._export import export_onnx
 from ._normalise import Normalise
 from ._resnet18 import ResNet18
 from ._table import MODELS, build
+from ._vit import ViT
 
 __all__ = [
     "CNN",
@@ -25,6 +26,7 @@ __all__ = [
     "Dropout",
     "Normalise",
     "ResNet18",
+    "ViT",
     "build",
     "evaluating",
     "export_onnx",

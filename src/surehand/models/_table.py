@@ -12,12 +12,14 @@ from ._convnext import ConvNeXt
 from ._darknet53 import Darknet53
 from ._initialise import initialise
 from ._resnet18 import ResNet18
+from ._vit import ViT
 
 MODELS: dict[str, Callable[[int, int], nn.Module]] = {
     "cnn": lambda classes, size: CNN(classes, size),
     "darknet53": lambda classes, size: Darknet53(classes),
     "resnet18": lambda classes, size: ResNet18(classes),
     "convnext": lambda classes, size: ConvNeXt(classes, size),
+    "vit": lambda classes, size: ViT(classes, size),
 }
 
 
