@@ -50,7 +50,7 @@ def letters(
     console: Console,
     out: Annotated[Path, typer.Argument(help="The folder to make.", show_default=False)],
     per_class: Annotated[int, typer.Option(help="Images of each of the 29 classes.")] = 100,
-    size: SizeOption = 64,
+    size: Annotated[int, typer.Option(help="Height and width of the images in pixels, 16 to 2048.")] = 64,
     masks: Annotated[bool, typer.Option("--masks", help="Also write the masks of hand and fingers.")] = False,
     boxes: Annotated[bool, typer.Option("--boxes", help="Also write boxes (COCO JSON).")] = False,
     joints: Annotated[bool, typer.Option("--joints", help="Also write joints (CSV).")] = False,

@@ -124,7 +124,7 @@ def made_from(
     per_class: int, size: int, seed: int, vary: str | None = None, fixed: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """What `write_letters` was asked for, as ``letters.json`` tells it."""
-    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in (fixed or {}).items()}
+    plain = {name: np.asarray(value).tolist() for name, value in (fixed or {}).items()}
     return {"per_class": per_class, "size": size, "seed": seed, "vary": vary, "fixed": plain}
 
 

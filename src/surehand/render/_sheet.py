@@ -19,7 +19,7 @@ def sheet(
     path: str | Path,
     *,
     columns: int = 8,
-    size: int = 88,
+    size: int = 84,
     seed: int = 0,
     fixed: Mapping[str, Any] | None = None,
     progress: Progress = silent,
