@@ -122,11 +122,11 @@ def test_what_a_killed_process_left_is_removed_once_it_is_old(tmp_path):
 
 
 def test_a_record_tells_what_a_folder_was_made_from(tmp_path):
-    fixed = {"noise_scene": np.int64(3), "tone": np.float64(2.5), "hand": "left", "cloth": (0.1, 0.2, 0.3, 0.4, 0.5)}
+    fixed = {"person": 3, "tone": np.float64(2.5), "hand": "left", "cloth": (0.1, 0.2, 0.3, 0.4, 0.5)}
     folder = write_letters(tmp_path / "set", 1, 16, 5, vary="place", fixed=fixed)
     told = json.loads((folder / "letters.json").read_text())
     assert told.pop("files")
-    plain = {"noise_scene": 3, "tone": 2.5, "hand": "left", "cloth": [0.1, 0.2, 0.3, 0.4, 0.5]}
+    plain = {"person": 3, "tone": 2.5, "hand": "left", "cloth": [0.1, 0.2, 0.3, 0.4, 0.5]}
     assert told == {"renderer": RENDERER, "per_class": 1, "size": 16, "seed": 5, "vary": "place", "fixed": plain}
 
 
