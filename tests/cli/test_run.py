@@ -108,7 +108,7 @@ def test_a_gate_that_is_not_met_exits_with_5_and_still_answers(finished, monkeyp
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--models", "resnet"], 2, "There is no model resnet; choose from cnn"),
+        (["--models", "resnet"], 2, "There is no model 'resnet'; choose one of cnn"),
         (["--external", "world"], 2, "NAME=DIR"),
         (["--external", "random=x"], 2, "cannot be called 'random'"),
         (["--fail-under", "groped=0.5"], 2, "--fail-under takes one of random, grouped"),

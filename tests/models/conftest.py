@@ -15,8 +15,8 @@ def unlike_new():
         model, random = build(name, classes, size), np.random.default_rng(0)
         with torch.no_grad():
             for key, tensor in model.state_dict().items():
-                if tensor.is_floating_point() and not key.startswith("normalise."):
-                    tensor.add_(torch.from_numpy(random.uniform(0.0, 0.2, tuple(tensor.shape)).astype("float32")))
+                if tensor.ndim == 1 and not key.startswith("normalise."):
+                    tensor.add_(torch.from_numpy(random.uniform(0.1, 0.3, len(tensor)).astype("float32")))
         return model.eval().double()
 
     return make

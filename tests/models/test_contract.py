@@ -14,6 +14,7 @@ from surehand.models import (
     Classifier,
     Normalise,
     _export,
+    blank,
     build,
     evaluating,
     export_onnx,
@@ -22,7 +23,6 @@ from surehand.models import (
     save,
 )
 from surehand.models._initialise import initialise
-from surehand.models._table import blank
 
 CLASSES, SIZE = 5, 32
 NAMES = ("A", "B", "del", "nothing", "space")

@@ -5,9 +5,8 @@ import torch
 from torch.nn import functional as F
 
 from surehand.errors import UsageError
-from surehand.models import build
+from surehand.models import blank, build
 from surehand.models._convnext import ResponseNorm
-from surehand.models._table import blank
 
 DEPTHS = (2, 2, 6, 2)
 

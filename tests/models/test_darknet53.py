@@ -8,8 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from surehand.errors import ConfigurationError
-from surehand.models import Darknet53, DarknetHeader, build, read_darknet_weights, write_darknet_weights
-from surehand.models._table import blank
+from surehand.models import Darknet53, DarknetHeader, blank, build, read_darknet_weights, write_darknet_weights
 
 # cfg/darknet53.cfg, written out: (filters, kernel, stride) of a convolution, or "shortcut" three layers back.
 STAGES = [(64, 1), (128, 2), (256, 8), (512, 8), (1024, 4)]

@@ -5,8 +5,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from surehand.models import build
-from surehand.models._table import blank
+from surehand.models import blank, build
 
 
 @pytest.mark.parametrize(("classes", "parameters"), [(1000, 11_689_512), (29, 11_191_389)])

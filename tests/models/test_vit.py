@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from surehand.errors import UsageError
-from surehand.models import build
-from surehand.models._table import blank
+from surehand.models import blank, build
 
 
 @pytest.mark.parametrize(("classes", "size", "parameters"), [(1000, 224, 5_717_416), (29, 64, 5_394_077)])

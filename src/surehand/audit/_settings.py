@@ -9,7 +9,7 @@ from typing import Any
 
 from surehand.data import Augmentation
 from surehand.errors import ConfigurationError, UsageError
-from surehand.models import MODELS
+from surehand.models import blank
 from surehand.train import Settings, augmentation_from, recipe
 
 
@@ -19,7 +19,7 @@ class AuditSettings:
 
     Attributes:
         source: where the images are: a folder, a zip, "kaggle:owner/name", "letters" or "letters:500".
-        models: names in `MODELS`, audited one after the other on the same split.
+        models: names in `MODELS` or `ZOO`, audited one after the other on the same split.
         size: height and width at which the models see the images.
         external: name -> source of labelled images that nothing is ever trained on or chosen by.
         training: what differs from each model's recipe, by field of `train.Settings`.
@@ -36,13 +36,14 @@ class AuditSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.models if name not in MODELS]
-        if unknown or not self.models:
-            raise UsageError(f"There is no model {', '.join(unknown) or 'named'}; choose from {', '.join(MODELS)}.")
+        if not self.models:
+            raise UsageError("Name at least one model, for example cnn.")
         if len(set(self.models)) < len(self.models):
             raise UsageError(f"Each model can be named once; got {', '.join(self.models)}.")
         if not 16 <= self.size <= 1024:
             raise UsageError(f"size must lie in 16 ... 1024 pixels; got {self.size}.")
+        for name in self.models:
+            blank(name, 2, self.size)  # refuses what could not be trained later
         if self.attack_images < 1:
             raise UsageError(f"attack_images must be at least 1; got {self.attack_images}.")
         for name in self.external:

@@ -12,6 +12,7 @@ from ._verb import Outcome, verb
 PARTS = {
     "simplejpeg": ("faster reading of JPEG files", "pip install 'surehand[fast]'"),
     "kagglehub": ("kaggle:OWNER/NAME sources", "pip install 'surehand[kaggle]'"),
+    "transformers": ("models zoo-NAME", "pip install 'surehand[zoo]'"),
 }
 
 

@@ -13,12 +13,14 @@ from ._evaluating import evaluating
 from ._export import export_onnx
 from ._normalise import Normalise
 from ._resnet18 import ResNet18
-from ._table import MODELS, build
+from ._table import MODELS, blank, build
 from ._vit import ViT
+from ._zoo import ZOO
 
 __all__ = [
     "CNN",
     "MODELS",
+    "ZOO",
     "Classifier",
     "ConvNeXt",
     "Darknet53",
@@ -27,6 +29,7 @@ __all__ = [
     "Normalise",
     "ResNet18",
     "ViT",
+    "blank",
     "build",
     "evaluating",
     "export_onnx",

@@ -16,7 +16,7 @@ from surehand.errors import ConfigurationError, UsageError
 from surehand.files import write_whole
 
 from ._evaluating import evaluating
-from ._table import MODELS, blank
+from ._table import ARCHITECTURES, blank
 
 _SCHEMA = 1
 _KEY = "surehand"
@@ -29,7 +29,7 @@ class Classifier:
 
     Attributes:
         model: images (n, 3, size, size) in [0, 1] to logits (n, k).
-        architecture: a key of MODELS.
+        architecture: a key of MODELS or ZOO.
         classes: k different names; the position of a name is the position of its logit.
         size: height and width of the images in pixels.
         temperature: what logits are divided by before softmax, fitted after training; > 0.
@@ -92,6 +92,7 @@ def load(path: str | Path) -> Classifier:
 
     Raises:
         ConfigurationError: no such file, or not a classifier file that this version reads.
+        MissingPartError: its network is of the zoo, and transformers is not installed.
     """
     path = Path(path)
     header, tensors = _read(path)
@@ -104,8 +105,9 @@ def load(path: str | Path) -> Classifier:
         if not isinstance(header.get(key), kind):
             raise ConfigurationError(f"The header of {path} is damaged: {key} is {header.get(key)!r}.")
     architecture, classes = header["architecture"], tuple(map(str, header["classes"]))
-    if architecture not in MODELS:
-        raise ConfigurationError(f"{path} holds the unknown architecture {architecture!r}; known: {', '.join(MODELS)}.")
+    if architecture not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise ConfigurationError(f"{path} holds the unknown architecture {architecture!r}; known: {known}.")
     try:
         model = blank(architecture, len(classes), header["size"])
         classifier = Classifier(

@@ -1,6 +1,7 @@
 """The architectures by name."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -13,8 +14,11 @@ from ._darknet53 import Darknet53
 from ._initialise import initialise
 from ._resnet18 import ResNet18
 from ._vit import ViT
+from ._zoo import ZOO, Zoo
 
-MODELS: dict[str, Callable[[int, int], nn.Module]] = {
+Constructor = Callable[[int, int], nn.Module]
+
+MODELS: dict[str, Constructor] = {
     "cnn": lambda classes, size: CNN(classes, size),
     "darknet53": lambda classes, size: Darknet53(classes),
     "resnet18": lambda classes, size: ResNet18(classes),
@@ -22,12 +26,15 @@ MODELS: dict[str, Callable[[int, int], nn.Module]] = {
     "vit": lambda classes, size: ViT(classes, size),
 }
 
+# All that has a name: the networks written here, and those that the optional part transformers brings.
+ARCHITECTURES: dict[str, Constructor] = MODELS | {name: partial(Zoo, name) for name in ZOO}
+
 
 def build(name: str, classes: int, size: int, seed: int = 0) -> nn.Module:
     """A network with initial weights that depend on the seed alone; no global generator is read or written.
 
     Args:
-        name: a key of MODELS.
+        name: a key of MODELS or ZOO.
         classes: number of logits, k >= 2.
         size: height and width of the images in pixels.
         seed: of the initial weights.
@@ -37,6 +44,7 @@ def build(name: str, classes: int, size: int, seed: int = 0) -> nn.Module:
 
     Raises:
         UsageError: unknown name, fewer than two classes, or images too small for the network.
+        MissingPartError: a network of the zoo, and transformers is not installed.
     """
     model = blank(name, classes, size).to_empty(device="cpu")
     initialise(model, seed)
@@ -44,11 +52,14 @@ def build(name: str, classes: int, size: int, seed: int = 0) -> nn.Module:
 
 
 def blank(name: str, classes: int, size: int) -> nn.Module:
-    """A network without memory for its weights (on torch's meta device), to be filled."""
-    if name not in MODELS:
-        raise UsageError(f"There is no model {name!r}; choose one of {', '.join(MODELS)}.")
+    """A network without memory for its weights (on torch's meta device), to be filled.
+
+    It takes milliseconds, so it also tells whether `build` would succeed; arguments and errors are those of `build`.
+    """
+    if name not in ARCHITECTURES:
+        raise UsageError(f"There is no model {name!r}; choose one of {', '.join(ARCHITECTURES)}.")
     if classes < 2:
         raise UsageError(f"A classifier needs at least two classes; got {classes}.")
     # Built with memory, torch's layers would draw throw-away weights from the global generator.
     with torch.device("meta"):
-        return MODELS[name](classes, size)
+        return ARCHITECTURES[name](classes, size)
