@@ -108,12 +108,13 @@ def test_a_gate_that_is_not_met_exits_with_5_and_still_answers(finished, monkeyp
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--models", "resnet"], 2, "There is no model 'resnet'; choose one of cnn"),
+        (["--models", "resnet"], 2, "There is no model resnet; choose from cnn"),
         (["--external", "world"], 2, "NAME=DIR"),
         (["--external", "random=x"], 2, "cannot be called 'random'"),
         (["--fail-under", "groped=0.5"], 2, "--fail-under takes one of random, grouped"),
         (["--schedule", "linear"], 2, "schedule must be one of constant"),
         (["--size", "4"], 2, "size must lie in"),
+        (["--size", "16", "--models", "cnn,convnext"], 2, "need at least 32 pixels; got 16"),
         (["--epochs", "0"], 2, "epochs must be at least 1"),
         (["--no-such-option"], 2, "No such option"),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 
 from surehand.data import Augmentation
 from surehand.errors import ConfigurationError, UsageError
-from surehand.models import blank
+from surehand.models import ARCHITECTURES, blank
 from surehand.train import Settings, augmentation_from, recipe
 
 
@@ -36,14 +36,14 @@ class AuditSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.models:
-            raise UsageError("Name at least one model, for example cnn.")
+        unknown = [name for name in self.models if name not in ARCHITECTURES]
+        if unknown or not self.models:
+            known = ", ".join(ARCHITECTURES)
+            raise UsageError(f"There is no model {', '.join(unknown) or 'named'}; choose from {known}.")
         if len(set(self.models)) < len(self.models):
             raise UsageError(f"Each model can be named once; got {', '.join(self.models)}.")
         if not 16 <= self.size <= 1024:
             raise UsageError(f"size must lie in 16 ... 1024 pixels; got {self.size}.")
-        for name in self.models:
-            blank(name, 2, self.size)  # refuses what could not be trained later
         if self.attack_images < 1:
             raise UsageError(f"attack_images must be at least 1; got {self.attack_images}.")
         for name in self.external:
@@ -54,7 +54,13 @@ class AuditSettings:
                 )
 
     def for_model(self, architecture: str) -> Settings:
-        """How this model is trained: its recipe with the differences asked for."""
+        """How this model is trained: its recipe with the differences asked for.
+
+        Raises:
+            UsageError: a setting is out of range, or the images are too small for the model.
+            MissingPartError: the model needs an optional part that is not installed.
+        """
+        blank(architecture, 2, self.size)
         return recipe(architecture, **{**self.training, "seed": self.seed})
 
     def to_toml(self) -> str:

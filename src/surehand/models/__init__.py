@@ -13,11 +13,12 @@ from ._evaluating import evaluating
 from ._export import export_onnx
 from ._normalise import Normalise
 from ._resnet18 import ResNet18
-from ._table import MODELS, blank, build
+from ._table import ARCHITECTURES, MODELS, blank, build
 from ._vit import ViT
 from ._zoo import ZOO
 
 __all__ = [
+    "ARCHITECTURES",
     "CNN",
     "MODELS",
     "ZOO",

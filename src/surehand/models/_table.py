@@ -54,7 +54,7 @@ def build(name: str, classes: int, size: int, seed: int = 0) -> nn.Module:
 def blank(name: str, classes: int, size: int) -> nn.Module:
     """A network without memory for its weights (on torch's meta device), to be filled.
 
-    It takes milliseconds, so it also tells whether `build` would succeed; arguments and errors are those of `build`.
+    Arguments and errors are those of `build`, which it foretells in a tenth of a second.
     """
     if name not in ARCHITECTURES:
         raise UsageError(f"There is no model {name!r}; choose one of {', '.join(ARCHITECTURES)}.")
