@@ -133,7 +133,7 @@ def _forearm(limb: Limb) -> list[_Capsule]:
             side,
         )
 
-    return [bone(0.13, 0.18, 0.185, 0.38), bone(-0.13, -0.18, 0.185, 0.38), bone(0.0, 0.0, 0.19, 0.42)]
+    return [bone(0.145, 0.19, 0.2, 0.4), bone(-0.145, -0.19, 0.2, 0.4), bone(0.0, 0.0, 0.205, 0.44)]
 
 
 def _digits(skeleton: Skeleton, proportions: Proportions) -> list[_Capsule]:

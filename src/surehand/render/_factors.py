@@ -213,7 +213,7 @@ def _beta(a: float, b: float) -> _Law:
 
 
 _SIGNER_LAWS: dict[str, _Law] = {
-    "hand": _choice({"right": 0.9, "left": 0.1}),
+    "hand": _choice({"right": 0.7, "left": 0.3}),
     "tone": _uniform(1.0, 10.0),
     "skin_red": _normal(0.0, 0.05),
     "fingers": _size(0.05),
@@ -231,17 +231,17 @@ _SIGNER_LAWS: dict[str, _Law] = {
 _PICTURE_LAWS: dict[str, _Law] = {
     "person": _whole(PERSONS),
     "variant": _uniform(0.0, 1.0),  # a place on the cumulated weights; `draw_factors` looks it up
-    "idle": _chance(0.22),
+    "idle": _chance(0.35),
     "looseness": _beta(1.0, 1.3),
     "curl": _normal(0.0, 1.0),
     "spread": _normal(0.0, 1.0),
     "joint_noise": _normals(21, 0.0, 1.0),
-    "pitch": _normal(0.0, 11.0),
+    "pitch": _normal(0.0, 13.0),
     "yaw": _normal(0.0, 18.0),
-    "roll": _normal(0.0, 15.0),
+    "roll": _normal(0.0, 13.0),
     "forearm_bend": _normals(3, 0.0, 0.18),
     "camera_distance": _uniform(3.5, 8.0),
-    "palm_width": _log_uniform(0.15, 0.58),
+    "palm_width": _log_uniform(0.18, 0.62),
     "place_x": _uniform(0.0, 1.0),
     "place_y": _uniform(0.0, 1.0),
     "light_azimuth": _uniform(-126.0, 126.0),

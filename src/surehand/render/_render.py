@@ -28,11 +28,11 @@ from ._scene import Scene, project, scene_of
 from ._skin import skin_of, tone_albedo
 
 # The version of the pictures: raise it whenever the same seed gives other pictures, so that no cache shows old ones.
-RENDERER = 1
+RENDERER = 2
 
 SMALLEST, LARGEST = 16, 2048
 # Below this size four rays are sent through every pixel, above only where the picture changes.
-_ALL_FOUR_RAYS_BELOW = 128
+_ALL_FOUR_RAYS_BELOW = 96
 # Shadow and occlusion are soft: this many places along a side are enough.
 _LIGHT_RESOLUTION = 96
 # Light falls on hands and backgrounds alike, and a camera's exposure evens out the rest: mean linear light is pulled
