@@ -3,13 +3,14 @@
 from ._augment import Augmentation, augment, to_images
 from ._cache import cache_folder
 from ._check import Check, check, external_warnings
-from ._dataset import Dataset, Samples, load, load_external
+from ._dataset import Dataset, Samples, Stacked, joined, load, load_external
 from ._decode import read_image
 from ._manifest import Manifest, read_manifest, write_manifest
 from ._scan import Quarantined
 from ._sheet import sheet
 from ._sources import SOURCES
 from ._split import SPLITS
+from ._stream import LetterStream
 
 __all__ = [
     "SOURCES",
@@ -17,13 +18,16 @@ __all__ = [
     "Augmentation",
     "Check",
     "Dataset",
+    "LetterStream",
     "Manifest",
     "Quarantined",
     "Samples",
+    "Stacked",
     "augment",
     "cache_folder",
     "check",
     "external_warnings",
+    "joined",
     "load",
     "load_external",
     "read_image",

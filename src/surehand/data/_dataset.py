@@ -1,5 +1,6 @@
 """A data set ready to train on: manifest, pictures in memory-mapped bytes, and views of its splits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +23,27 @@ from ._sources import locate
 from ._split import SPLITS, split
 
 
+class Stacked:
+    """Arrays of pictures one after the other, read by row as if they were one, never copied together.
+
+    Args:
+        parts: uint8 (n_i, h, w, 3), all of one size.
+    """
+
+    def __init__(self, parts: Sequence["UInt8[np.ndarray, '_ h w 3'] | Stacked"]) -> None:
+        self.parts = tuple(parts)
+        self.starts = np.cumsum([0, *(part.shape[0] for part in parts)])
+        self.shape: tuple[int, ...] = (int(self.starts[-1]), *parts[0].shape[1:])
+
+    def __getitem__(self, rows: Int64[np.ndarray, " b"]) -> UInt8[np.ndarray, "b h w 3"]:
+        """The pictures in these rows of the whole."""
+        found = np.empty((len(rows), *self.shape[1:]), np.uint8)
+        for part, start, end in zip(self.parts, self.starts[:-1], self.starts[1:], strict=True):
+            here = np.flatnonzero((rows >= start) & (rows < end))
+            found[here] = part[rows[here] - start]
+        return found
+
+
 @dataclass(frozen=True)
 class Samples:
     """Some images of a set, by position 0 to len - 1.
@@ -35,7 +57,7 @@ class Samples:
         classes: names of the classes.
     """
 
-    pixels: UInt8[np.ndarray, "n h w 3"]
+    pixels: UInt8[np.ndarray, "n h w 3"] | Stacked
     rows: Int64[np.ndarray, " m"]
     labels: Int64[np.ndarray, " m"]
     ids: UInt64[np.ndarray, " m"]
@@ -67,6 +89,26 @@ class Samples:
         """At most so many, in order: those whose ids draw the smallest numbers, whatever else is in the set."""
         numbers = uniforms(seed, "some", ids=self.ids, columns=1)[:, 0]
         return self.take(np.sort(np.argsort(numbers, kind="stable")[:most]))
+
+
+def joined(parts: Sequence[Samples]) -> Samples:
+    """Samples of one size and the same classes, one after the other.
+
+    Raises:
+        UsageError: they differ in size or classes.
+    """
+    kinds = {(part.pixels.shape[1:], part.classes) for part in parts}
+    if len(kinds) != 1:
+        raise UsageError(f"Only images of one size and the same classes can be joined; got {len(kinds)} kinds.")
+    pixels = Stacked([part.pixels for part in parts])
+    return Samples(
+        pixels=pixels,
+        rows=np.concatenate([part.rows + start for part, start in zip(parts, pixels.starts, strict=False)]),
+        labels=np.concatenate([part.labels for part in parts]),
+        ids=np.concatenate([part.ids for part in parts]),
+        paths=tuple(path for part in parts for path in part.paths),
+        classes=parts[0].classes,
+    )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,97 @@
+"""Rendered letters without end: every epoch brings pictures that no epoch before has seen."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from surehand.alphabet import CLASSES
+from surehand.errors import UsageError
+from surehand.files import replacing
+from surehand.progress import Progress, silent
+from surehand.randomness import key_of
+from surehand.render import RENDERER, render_many
+
+from ._dataset import Samples, joined
+from ._names import matched
+
+
+@dataclass(frozen=True)
+class LetterStream:
+    """Batches of letters, numbered from 0; an epoch trains on the newest few of them.
+
+    Rendering a picture costs more than training on it, so each stays for some epochs, differently augmented in each.
+    A batch of letters is a function of its number and the seed: resuming finds it in the cache or renders it again. Who
+    signs here is a stranger to the persons of the data set `letters` of the same seed.
+
+    Attributes:
+        classes: the model's, all 29 in any order; labels count in their order.
+        size: side of the pictures in pixels.
+        fresh: pictures rendered for each epoch.
+        stay: epochs that a picture is trained in, at least 1.
+        seed: of the run.
+        cache: the cache folder; it holds `stay` batches at a time.
+
+    Raises:
+        UsageError: the classes are not those of the alphabet.
+    """
+
+    classes: tuple[str, ...]
+    size: int
+    fresh: int
+    stay: int
+    seed: int
+    cache: Path
+
+    def __post_init__(self) -> None:
+        if {name.casefold() for name in self.classes} != {name.casefold() for name in CLASSES}:
+            raise UsageError(
+                f"Rendered letters show {', '.join(CLASSES)}; they cannot be mixed with the classes "
+                f"{', '.join(self.classes)}. Give --fresh 0, or data of the alphabet."
+            )
+
+    def epoch(self, number: int, progress: Progress = silent) -> Samples:
+        """What epoch `number`, from 0, trains on: the pictures rendered for it and for the `stay` - 1 epochs before.
+
+        Raises:
+            DataError: the cache cannot be written.
+        """
+        oldest = max(0, number - self.stay + 1)
+        samples = joined([self._samples(batch, progress) for batch in range(oldest, number + 1)])
+        for path in self._folder().glob("*.npy"):
+            if path.stem.isdigit() and int(path.stem) < oldest:
+                path.unlink(missing_ok=True)
+        return samples
+
+    def _samples(self, batch: int, progress: Progress) -> Samples:
+        path = self._folder() / f"{batch:06d}.npy"
+        pixels = _stored(path, (self.fresh, self.size, self.size, 3))
+        numbers = np.arange(batch * self.fresh, (batch + 1) * self.fresh)
+        if pixels is None:
+            rendered, _ = render_many(numbers.tolist(), seed=self._render_seed, size=self.size, progress=progress)
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                np.save(file, rendered)
+            pixels = np.load(path, mmap_mode="r")
+        known = np.array(matched(CLASSES, self.classes, "rendered letters"), np.int64)
+        paths = tuple(f"letters/{number}" for number in numbers)
+        return Samples(
+            pixels, np.arange(self.fresh), known[numbers % len(CLASSES)], numbers.astype(np.uint64), paths, self.classes
+        )
+
+    @property
+    def _render_seed(self) -> int:
+        return key_of(self.seed, "letter stream") % 2**31
+
+    def _folder(self) -> Path:
+        return self.cache / "stream" / f"renderer{RENDERER}-{self.fresh}x{self.size}px-seed{self.seed}"
+
+
+def _stored(path: Path, shape: tuple[int, ...]) -> UInt8[ndarray, "n h w 3"] | None:
+    """The pictures in a file, memory-mapped, or None where there is none or it is not whole."""
+    try:
+        pixels = np.load(path, mmap_mode="r")
+    except (OSError, ValueError):
+        return None
+    return pixels if pixels.shape == shape and pixels.dtype == np.uint8 else None
