@@ -3,7 +3,7 @@
 A model maps float32 images (n, 3, h, w), RGB in [0, 1], to logits (n, k); its first layer normalises.
 """
 
-from ._classifier import Classifier, load, save
+from ._classifier import Classifier, find_classifier, load, save
 from ._cnn import CNN
 from ._convnext import ConvNeXt
 from ._darknet53 import Darknet53
@@ -12,6 +12,7 @@ from ._dropout import Dropout, sample_keys
 from ._evaluating import evaluating
 from ._export import export_onnx
 from ._normalise import Normalise
+from ._reader import Reader
 from ._resnet18 import ResNet18
 from ._table import ARCHITECTURES, MODELS, blank, build
 from ._vit import ViT
@@ -28,12 +29,14 @@ __all__ = [
     "DarknetHeader",
     "Dropout",
     "Normalise",
+    "Reader",
     "ResNet18",
     "ViT",
     "blank",
     "build",
     "evaluating",
     "export_onnx",
+    "find_classifier",
     "load",
     "read_darknet_weights",
     "sample_keys",

@@ -20,6 +20,7 @@ from ._table import ARCHITECTURES, blank
 
 _SCHEMA = 1
 _KEY = "surehand"
+_PACKAGED = Path(__file__).parent / "trained"
 _KINDS = {"architecture": str, "classes": list, "size": int, "temperature": int | float, "metadata": dict}
 
 
@@ -63,10 +64,32 @@ class Classifier:
             return (self.model(images.to(device)).float() / self.temperature).softmax(1)
 
 
-def save(classifier: Classifier, path: str | Path) -> None:
+def find_classifier(name: str | Path) -> Path:
+    """The file that a name stands for: a path, or else a classifier that comes with the package, such as "reader".
+
+    Raises:
+        ConfigurationError: neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    packaged = sorted(_PACKAGED.glob("*.safetensors"))
+    for file in packaged:
+        if str(name) == file.stem:
+            return file
+    names = ", ".join(file.stem for file in packaged)
+    raise ConfigurationError(f"There is no model file {path}. By name there is: {names or 'none'}.")
+
+
+def save(classifier: Classifier, path: str | Path, *, half: bool = False) -> None:
     """Write a classifier as one `.safetensors` file: the tensors, and everything else as JSON in its header.
 
     The file appears whole or not at all: when anything fails, a file that was there before is untouched.
+
+    Args:
+        classifier: what to write.
+        path: where to.
+        half: round the weights to float16, for a file of half the length; loading makes them float32 again.
 
     Raises:
         DataError: the file cannot be written (no such folder, no permission, disk full).
@@ -81,11 +104,16 @@ def save(classifier: Classifier, path: str | Path) -> None:
         "metadata": classifier.metadata,
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in classifier.model.state_dict().items()}
+    if half:
+        tensors = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     write_whole(Path(path), safetensors.torch.save(tensors, {_KEY: json.dumps(header, allow_nan=False)}))
 
 
 def load(path: str | Path) -> Classifier:
     """Read a classifier that `save` wrote; nothing in the file is executed.
+
+    Args:
+        path: a file, or the name of a classifier that comes with the package: "reader".
 
     Returns:
         The classifier, its model on the CPU and in evaluation mode.
@@ -94,7 +122,7 @@ def load(path: str | Path) -> Classifier:
         ConfigurationError: no such file, or not a classifier file that this version reads.
         MissingPartError: its network is of the zoo, and transformers is not installed.
     """
-    path = Path(path)
+    path = find_classifier(path)
     header, tensors = _read(path)
     if header.get("schema") != _SCHEMA:
         raise ConfigurationError(
@@ -115,6 +143,7 @@ def load(path: str | Path) -> Classifier:
         )
     except UsageError as error:
         raise ConfigurationError(f"The header of {path} is damaged: {error}") from error
+    tensors = {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in tensors.items()}
     _check_tensors(path, expected=model.state_dict(), found=tensors)
     model.load_state_dict(tensors, assign=True)
     model.eval()
@@ -128,8 +157,6 @@ def normalisation(model: nn.Module) -> dict[str, list[float]]:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Header and tensors of one of our files."""
-    if not path.is_file():
-        raise ConfigurationError(f"There is no model file {path}.")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(_KEY, "null"))
