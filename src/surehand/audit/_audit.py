@@ -68,7 +68,7 @@ def audit(
         publish("running")
         metrics: list[str] = []
         for name in settings.models:
-            record["models"][name] = _model(name, settings, folder, dataset, external, metrics, tell)
+            record["models"][name] = _model(name, settings, folder, dataset, external, cache, metrics, tell)
             publish("running")
         if manual_alphabet(dataset.manifest.classes):
             record["speech"] = speech_stage(folder, record["models"], dataset.samples("grouped"), tell)
@@ -97,7 +97,7 @@ def train_model(
     tell, folder = narrator or Silent(), RunFolder(path)
     dataset = _load(settings, cache, tell)
     name = settings.models[0]
-    return _without_files(train_stage(folder, name, dataset, settings.for_model(name), [], tell))
+    return _without_files(train_stage(folder, name, dataset, settings.for_model(name), cache, [], tell))
 
 
 def _load(settings: AuditSettings, cache: Path | None, tell: Narrator) -> Dataset:
@@ -163,11 +163,12 @@ def _model(
     folder: RunFolder,
     dataset: Dataset,
     external: dict[str, Samples],
+    cache: Path | None,
     metrics: list[str],
     tell: Narrator,
 ) -> Result:
     """Everything about one model; `metrics` grows by its epochs."""
-    trained = train_stage(folder, name, dataset, settings.for_model(name), metrics, tell)
+    trained = train_stage(folder, name, dataset, settings.for_model(name), cache, metrics, tell)
     file = folder.path / trained["file"]
     classifier, identity = load_classifier(file), sha256(file)
     sets = {"grouped": dataset.samples("grouped"), "random": dataset.samples("random"), **external}

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
@@ -32,7 +33,13 @@ EXPLAINED_SIZE = 200
 
 
 def train_stage(
-    folder: RunFolder, name: str, dataset: Dataset, settings: Settings, metrics: list[str], tell: Narrator
+    folder: RunFolder,
+    name: str,
+    dataset: Dataset,
+    settings: Settings,
+    cache: Path | None,
+    metrics: list[str],
+    tell: Narrator,
 ) -> Result:
     """Train, fit the temperature on the validation images, write `model/NAME.safetensors`; `metrics` grows by lines."""
     images, validation = dataset.samples("train"), dataset.samples("validation")
@@ -62,6 +69,8 @@ def train_stage(
             validation,
             settings,
             folder=training,
+            cache=cache,
+            progress=tell.progress("Render"),
             on_choice=lambda choice: tell.say(f"Probe     {name}: {choice}"),
             on_step=on_step,
             on_epoch=on_epoch,

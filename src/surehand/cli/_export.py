@@ -18,7 +18,9 @@ def export(
     model: ModelArgument,
     onnx: Annotated[bool, typer.Option("--onnx", help="ONNX, one file, checked against torch.")] = False,
     darknet: Annotated[bool, typer.Option("--darknet", help="Darknet's .weights, of a darknet53.")] = False,
-    out: Annotated[Path | None, typer.Option(help="The file. (default: beside the model)", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file. (default: beside the model; for reader, here)", show_default=False)
+    ] = None,
 ) -> Outcome:
     """Write MODEL as ONNX or as Darknet weights."""
     from surehand.models import Darknet53, export_onnx, load, write_darknet_weights
@@ -26,7 +28,7 @@ def export(
     if onnx == darknet:
         raise UsageError("Say which format: --onnx or --darknet.")
     classifier = load(model)
-    path = out or model.with_suffix(".onnx" if onnx else ".weights")
+    path = out or Path(model).with_suffix(".onnx" if onnx else ".weights")
     if onnx:
         export_onnx(classifier, path)
     elif isinstance(classifier.model, Darknet53):

@@ -16,7 +16,11 @@ DataArgument = Annotated[
     ),
 ]
 ModelArgument = Annotated[
-    Path, typer.Argument(help="A model file written by surehand (.safetensors).", show_default=False)
+    str,
+    typer.Argument(
+        help="A model file written by surehand (.safetensors), or reader: the one that comes with it.",
+        show_default=False,
+    ),
 ]
 SizeOption = Annotated[int, typer.Option(help="Height and width at which models see the images, in pixels.")]
 SeedOption = Annotated[int, typer.Option(help="Names every random choice.")]
@@ -27,6 +31,14 @@ CacheOption = Annotated[
 OutOption = Annotated[Path | None, typer.Option(help="Where results go.", show_default=False)]
 
 TRAINING = "Training (defaults: the model's recipe)"
+RecipeOption = Annotated[
+    str | None,
+    typer.Option(
+        help="letters (endless rendered letters) or letters-and-photographs. (default: the model's own)",
+        rich_help_panel=TRAINING,
+        show_default=False,
+    ),
+]
 EpochsOption = Annotated[
     int | None, typer.Option(help="At most so many epochs.", rich_help_panel=TRAINING, show_default=False)
 ]

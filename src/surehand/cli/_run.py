@@ -17,6 +17,7 @@ from ._options import (
     PatienceOption,
     PrecisionOption,
     RateOption,
+    RecipeOption,
     ScheduleOption,
     given,
     named_sources,
@@ -68,6 +69,7 @@ def run(
         int | None, typer.Option(help="Names every random choice. (default: 0)", show_default=False)
     ] = None,
     cache: CacheOption = None,
+    recipe: RecipeOption = None,
     epochs: EpochsOption = None,
     batch: BatchOption = None,
     learning_rate: RateOption = None,
@@ -100,6 +102,7 @@ def run(
         size=size,
         external=named_sources(external) if external else None,
         attack_images=attack_images,
+        recipe=recipe,
         seed=seed,
     )
     settings = replace(settings, **changes, training={**settings.training, **training})

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from surehand.errors import UsageError
-
 from ._console import Console
 from ._verb import Outcome, verb
 
@@ -14,10 +12,11 @@ from ._verb import Outcome, verb
 @verb
 def speak(
     console: Console,
-    what: Annotated[
-        list[str], typer.Argument(help="A text, or with --model images of letters in order.", show_default=False)
-    ],
-    model: Annotated[Path | None, typer.Option(help="The model that reads the images.", show_default=False)] = None,
+    what: Annotated[list[str], typer.Argument(help="A text, or images of letters in order.", show_default=False)],
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model that reads the images: a file. (default: reader)", show_default=False),
+    ] = None,
     letters: Annotated[bool, typer.Option("--letters", help="Say the letters one by one.")] = False,
     out: Annotated[Path, typer.Option(help="The WAV file.")] = Path("speech.wav"),
 ) -> Outcome:
@@ -26,17 +25,15 @@ def speak(
 
     warnings: tuple[str, ...] = ()
     text = " ".join(what)
-    if model is not None:
-        text, warnings = _read(model, [Path(w) for w in what])
+    if model is not None or all(Path(w).suffix.lower() in (".jpg", ".jpeg", ".png") and Path(w).exists() for w in what):
+        text, warnings = _read(model or "reader", [Path(w) for w in what])
         console.say(f"Read      {text}")
-    elif all(Path(w).suffix.lower() in (".jpg", ".jpeg", ".png") and Path(w).exists() for w in what):
-        raise UsageError("To speak what images spell, say which model reads them: --model FILE.")
     spoken = speak_(text, out, letters=letters)
     result = {"text": text, "file": str(out), "seconds": spoken.seconds, "engine": spoken.engine}
     return Outcome(result, f"{text}: {out}, {spoken.seconds:.1f} s", warnings, (str(out),))
 
 
-def _read(model: Path, images: list[Path]) -> tuple[str, tuple[str, ...]]:
+def _read(model: str, images: list[Path]) -> tuple[str, tuple[str, ...]]:
     import numpy as np
 
     from surehand.data import read_image, to_images

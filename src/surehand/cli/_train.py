@@ -16,6 +16,7 @@ from ._options import (
     PatienceOption,
     PrecisionOption,
     RateOption,
+    RecipeOption,
     ScheduleOption,
     SeedOption,
     SizeOption,
@@ -39,6 +40,7 @@ def train(
     ] = None,
     seed: SeedOption = 0,
     cache: CacheOption = None,
+    recipe: RecipeOption = None,
     epochs: EpochsOption = None,
     batch: BatchOption = None,
     learning_rate: RateOption = None,
@@ -61,7 +63,7 @@ def train(
         precision=precision,
         devices=devices,
     )
-    settings = AuditSettings(source=data, models=(model,), size=size, training=training, seed=seed)
+    settings = AuditSettings(source=data, models=(model,), size=size, recipe=recipe or "", training=training, seed=seed)
     folder = out or new_run_folder(data)
     console.say(f"Folder    {folder}")
     try:

@@ -30,6 +30,7 @@ def train_on_devices(
     validation: Samples,
     settings: Settings,
     folder: Path | None,
+    cache: Path,
     save_every: float,
     on_step: OnStep,
     on_epoch: OnEpoch,
@@ -42,6 +43,7 @@ def train_on_devices(
             "architecture": architecture,
             "settings": settings.to_dict(),
             "folder": str(home),
+            "cache": str(cache.absolute()),
             "save_every": save_every,
         }
         (job / "job.json").write_text(json.dumps(values))
@@ -108,6 +110,7 @@ def _environment(rank: int, devices: int, port: int) -> dict[str, str]:
 def _hand_over(samples: Samples, path: Path) -> None:
     """Write what another process needs to make the same samples; pixels on disk already are not written again."""
     pixels = samples.pixels
+    assert isinstance(pixels, np.ndarray)  # letters rendered for an epoch join later, in each process
     source = _whole_npy(pixels)
     if source is None:
         source = path.with_suffix(".npy")
@@ -165,6 +168,7 @@ def _work(job: Path) -> None:
             _take_over(job / "validation"),
             settings,
             Path(values["folder"]),
+            Path(values["cache"]),
             values["save_every"],
             lambda step: tell("step", vars(step)),
             lambda epoch: tell("epoch", epoch.to_dict()),

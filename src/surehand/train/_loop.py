@@ -17,10 +17,12 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.nn import functional as F
 
-from surehand.data import Samples
+from surehand.data import LetterStream, Samples, cache_folder, joined
 from surehand.errors import ConfigurationError
 from surehand.files import finite, write_whole
-from surehand.models import build, sample_keys
+from surehand.models import build, find_classifier, sample_keys
+from surehand.progress import Progress, silent
+from surehand.render import RENDERER
 
 from . import _checkpoint as checkpoints
 from ._batch_statistics import ENOUGH_BATCHES, lagging, settle
@@ -31,6 +33,7 @@ from ._probe import Choice, laid_out, probe
 from ._result import Epoch, TrainResult
 from ._schedule import SCHEDULES, Moment
 from ._settings import Settings
+from ._start import start_from
 from ._sync_batch_norm import synchronise
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -89,7 +92,9 @@ def train(
     settings: Settings,
     *,
     folder: Path | None = None,
+    cache: Path | None = None,
     save_every: float = 60.0,
+    progress: Progress = silent,
     on_choice: OnChoice = lambda choice: None,
     on_step: OnStep = lambda step: None,
     on_epoch: OnEpoch = lambda epoch: None,
@@ -105,6 +110,8 @@ def train(
         validation: decides when to stop and which weights are kept; never trained on.
         settings: how.
         folder: for `checkpoint.safetensors` and `metrics.jsonl`; None keeps nothing.
+        cache: where rendered letters are kept while they are trained on; see `surehand.data.cache_folder`.
+        progress: told while letters are rendered.
         save_every: seconds between checkpoints within an epoch; 0 saves after every step.
         on_choice: called once, with how the model will be run; not when several devices share the batches.
         on_step: called after each step.
@@ -117,10 +124,13 @@ def train(
     if settings.devices > 1:
         from ._devices import train_on_devices
 
-        return train_on_devices(architecture, images, validation, settings, folder, save_every, on_step, on_epoch)
+        return train_on_devices(
+            architecture, images, validation, settings, folder, cache_folder(cache), save_every, on_step, on_epoch
+        )
     fabric = Fabric(accelerator="cpu", devices=1)
     return train_here(
-        fabric, architecture, images, validation, settings, folder, save_every, on_step, on_epoch, on_choice
+        *(fabric, architecture, images, validation, settings, folder, cache_folder(cache)),
+        *(save_every, on_step, on_epoch, on_choice, progress),
     )
 
 
@@ -131,13 +141,15 @@ def train_here(
     validation: Samples,
     settings: Settings,
     folder: Path | None,
+    cache: Path,
     save_every: float,
     on_step: OnStep,
     on_epoch: OnEpoch,
     on_choice: OnChoice = lambda choice: None,
+    progress: Progress = silent,
 ) -> TrainResult:
     """`train` as one of `fabric.world_size` devices, all of which make this call."""
-    run = _Run(fabric, architecture, images, validation, settings, folder)
+    run = _Run(fabric, architecture, images, validation, settings, folder, cache, progress)
     on_choice(run.choice)
     run.write_metrics()
     for epoch in run.state.history:
@@ -163,21 +175,26 @@ class _Run:
         validation: Samples,
         settings: Settings,
         folder: Path | None,
+        cache: Path,
+        progress: Progress,
     ) -> None:
-        self.fabric, self.images, self.validation, self.settings, self.folder = (
-            fabric,
-            images,
-            validation,
-            settings,
-            folder,
+        self.fabric, self.validation, self.settings, self.folder = fabric, validation, settings, folder
+        self.given, self.progress = images, progress
+        size = images.pixels.shape[1]
+        self.letters = (
+            LetterStream(images.classes, size, settings.fresh, settings.stay, settings.seed, cache)
+            if settings.fresh
+            else None
         )
         self.identity = _identity(architecture, images, validation, settings)
         saved = self._saved()
-        size = images.pixels.shape[1]
         model = build(architecture, len(images.classes), size, seed=settings.seed)
+        if settings.start and not saved:
+            start_from(settings.start, model, architecture, images.classes)
         self.choice = Choice(**saved.progress["choice"]) if saved else _choose(fabric, model, size, settings)
         self.model = laid_out(model, self.choice.layout)
         self.state = _State.from_dict(saved.progress["state"]) if saved else _State()
+        self.images = images
         self.best = dict(saved.best) if saved else {}
         if saved:
             self.model.load_state_dict(saved.weights)
@@ -191,6 +208,7 @@ class _Run:
     def train_epoch(self, save_every: float, on_step: OnStep, interrupted: Callable[[], bool]) -> None:
         """Take the steps of this epoch that are left."""
         state, settings, world = self.state, self.settings, self.fabric.world_size
+        self.images = self._images()
         plan = batches(len(self.images), settings.batch, seed=settings.seed, epoch=state.epoch)
         mine = [shard(positions, self.fabric.global_rank, world) for positions in plan[state.step :]]
         done = seen_before = sum(len(positions) for positions in plan[: state.step])
@@ -224,6 +242,15 @@ class _Run:
             if stop:
                 raise KeyboardInterrupt
         state.rate = (done - seen_before) / max(monotonic() - started, 1e-9)
+
+    def _images(self) -> Samples:
+        """What this epoch trains on: the images given, and letters rendered for it."""
+        if self.letters is None:
+            return self.given
+        if self.fabric.is_global_zero:  # the others find them in the cache
+            self.letters.epoch(self.state.epoch, self.progress)
+        self.fabric.barrier()
+        return joined([self.given, self.letters.epoch(self.state.epoch)])
 
     def finish_epoch(self) -> None:
         """Validate, keep the best weights, decide whether to go on, save."""
@@ -346,8 +373,10 @@ def _optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
 
 def _identity(architecture: str, images: Samples, validation: Samples, settings: Settings) -> str:
     """Names a run by all that decides its result; the number of devices does not."""
-    values = {**settings.to_dict(), "devices": None}
+    values = {**settings.to_dict(), "devices": None, "renderer": RENDERER if settings.fresh else None}
     digest = hashlib.sha256(json.dumps([architecture, images.classes, values], sort_keys=True).encode())
+    if settings.start:
+        digest.update(find_classifier(settings.start).read_bytes())
     for samples in (images, validation):
         digest.update(samples.ids.tobytes() + samples.labels.tobytes() + str(samples.pixels.shape[1:]).encode())
     return digest.hexdigest()
