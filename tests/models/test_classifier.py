@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 
 from surehand.errors import ConfigurationError, DataError, UsageError
-from surehand.models import Classifier, build, load, save
+from surehand.models import Classifier, build, find_classifier, load, save
 
 NAMES = ("A", "B", "nothing")
 
@@ -54,6 +54,31 @@ def test_same_classifier_gives_the_same_bytes(classifier, file):
     before = file.read_bytes()
     save(classifier, file)
     assert file.read_bytes() == before
+
+
+def test_half_a_file_holds_the_weights_to_eleven_bits_and_loads_as_float32(classifier, file, tmp_path):
+    half = tmp_path / "half.safetensors"
+    save(classifier, half, half=True)
+    assert half.stat().st_size < 0.6 * file.stat().st_size
+    for name, tensor in load(half).model.state_dict().items():
+        exact = classifier.model.state_dict()[name]
+        assert tensor.dtype == exact.dtype
+        assert torch.allclose(tensor, exact, rtol=2**-11, atol=2**-24)
+
+
+def test_a_name_is_a_file_or_else_a_classifier_of_the_package(file, tmp_path, monkeypatch):
+    packaged = tmp_path / "trained"
+    packaged.mkdir()
+    (packaged / "reader.safetensors").write_bytes(file.read_bytes())
+    monkeypatch.setattr("surehand.models._classifier._PACKAGED", packaged)
+    assert find_classifier(file) == file
+    assert find_classifier("reader") == packaged / "reader.safetensors"
+    assert load("reader").classes == NAMES
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reader").write_bytes(file.read_bytes())
+    assert find_classifier("reader").resolve() == tmp_path / "reader"
+    with pytest.raises(ConfigurationError, match=r"no model file writer\. By name there is: reader\."):
+        find_classifier("writer")
 
 
 def test_loading_keeps_nothing_of_the_file_open(file, classifier):
@@ -198,7 +223,7 @@ def test_headers_with_a_part_missing_are_refused(file):
             "lacks .*'hidden.bias'",
         ),
         (lambda tensors: tensors | {"output.bias": torch.zeros(4)}, r"'output.bias' is torch.float32 \(4,\)"),
-        (lambda tensors: tensors | {"output.bias": torch.zeros(3).half()}, r"is torch.float16 \(3,\)"),
+        (lambda tensors: tensors | {"output.bias": torch.zeros(3).double()}, r"is torch.float64 \(3,\)"),
     ],
 )
 def test_wrong_tensors_are_refused_by_name(change, message, file):

@@ -3,5 +3,6 @@
 from ._audit import audit, train_model
 from ._narrator import Narrator, Silent
 from ._settings import AuditSettings
+from ._stress import STRESS, Stress, stress
 
-__all__ = ["AuditSettings", "Narrator", "Silent", "audit", "train_model"]
+__all__ = ["STRESS", "AuditSettings", "Narrator", "Silent", "Stress", "audit", "stress", "train_model"]

@@ -1,6 +1,11 @@
-"""`surehand evaluate`: how good a model is on labelled images."""
+"""`surehand evaluate`: how good a model is on labelled images, or on rendered letters of one kind after another."""
 
 from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from surehand.errors import UsageError
 
 from ._console import Console
 from ._options import CacheOption, DataArgument, ModelArgument
@@ -8,13 +13,27 @@ from ._verb import Outcome, verb
 
 
 @verb
-def evaluate(console: Console, model: ModelArgument, data: DataArgument, cache: CacheOption = None) -> Outcome:
+def evaluate(
+    console: Console,
+    model: ModelArgument,
+    data: DataArgument,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With letters:N as DATA: accuracy at each value of a factor, such as tone or hand. Can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    cache: CacheOption = None,
+) -> Outcome:
     """Accuracy of MODEL on all images of DATA, with its exact interval, classes, confusions and calibration."""
     from surehand.data import load_external
     from surehand.models import load
     from surehand.train import evaluate as evaluate_
 
     classifier = load(model)
+    if by:
+        return _by_factor(console, classifier, data, by)
     dataset = load_external(data, classifier.size, classifier.classes, cache=cache, progress=console.progress("Read"))
     found = evaluate_(
         classifier.model, dataset.all(), temperature=classifier.temperature, progress=console.progress("Evaluate")
@@ -31,3 +50,24 @@ def evaluate(console: Console, model: ModelArgument, data: DataArgument, cache: 
     missing = sorted(set(classifier.classes) - {found.classes[i] for i in found.labels})
     warnings = (f"{data} has no images of {', '.join(missing)}.",) if missing else ()
     return Outcome(result, "\n".join(lines), warnings)
+
+
+def _by_factor(console: Console, classifier: Any, data: str, factors: list[str]) -> Outcome:
+    from surehand.audit import stress
+
+    name, _, number = data.partition(":")
+    if name != "letters" or not (number or "20").isdigit():
+        raise UsageError(f"--by renders letters of its own: give letters or letters:N as DATA; got {data}.")
+    result, lines = {}, []
+    for factor in factors:
+        found = stress(classifier, factor, per_class=int(number or 20), progress=console.progress(f"Render {factor}"))
+        result[factor] = {
+            "mean": found.mean,
+            "gap": found.gap,
+            "values": [
+                {"value": v, **asdict(accuracy)} for v, accuracy in zip(found.values, found.accuracy, strict=True)
+            ],
+        }
+        lines.append(f"{factor}: mean {100 * found.mean:.1f} %, the worst {100 * found.gap:.1f} points below it")
+        lines += [f"  {v!s:>8}  {accuracy}" for v, accuracy in zip(found.values, found.accuracy, strict=True)]
+    return Outcome({"by": result}, "\n".join(lines))

@@ -49,7 +49,7 @@ class LetterStream:
         if {name.casefold() for name in self.classes} != {name.casefold() for name in CLASSES}:
             raise UsageError(
                 f"Rendered letters show {', '.join(CLASSES)}; they cannot be mixed with the classes "
-                f"{', '.join(self.classes)}. Give --fresh 0, or data of the alphabet."
+                f"{', '.join(self.classes)}. Train by a recipe without letters, or on images of the alphabet."
             )
 
     def epoch(self, number: int, progress: Progress = silent) -> Samples:
