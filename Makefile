@@ -1,12 +1,14 @@
 # Every target installs what it needs into .venv by itself; a fresh Debian with Python 3.11 needs nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
-RUN_ARGS ?=
+# What `make run` audits, and flags for it, as in: make run RUN_FLAGS='--out runs/mine'
+RUN_ARGS ?= --models cnn,darknet53
+RUN_FLAGS ?=
 
 .PHONY: run test check format bench clean
 
 run: .venv/run.done          ## the main job on the built-in data: rendered letters -> runs/<date-time>-letters/report.html
-	$(BIN)/surehand run $(RUN_ARGS)
+	$(BIN)/surehand run $(RUN_ARGS) $(RUN_FLAGS)
 
 test: .venv/test.done        ## all tests
 	$(BIN)/python -m pytest

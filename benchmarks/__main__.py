@@ -1,7 +1,7 @@
 """Every benchmark, one after the other: `python -m benchmarks`.
 
-Real photographs are used where SUREHAND_PHOTOS names their folder; it holds `asl-kaggle64/train`, class folders of JPEG
-files. Each benchmark is a process of its own, because some limit themselves to one thread.
+Real photographs are used where SUREHAND_PHOTOS names their folder, which holds the sets of docs/photographs.md. Each
+benchmark is a process of its own, because some limit themselves to one thread.
 """
 
 import os
@@ -18,8 +18,11 @@ BENCHMARKS = {
     "benchmarks.explain.bench_quickshift": "asl-phone224/train",
     "benchmarks.explain.bench_lime": "asl-phone224/train",
     "benchmarks.models.bench_models": None,
+    "benchmarks.models.bench_reader": ".",
+    "benchmarks.train.bench_letters": ".",
     "benchmarks.render.bench_render": None,
     "benchmarks.audit.bench_run": "asl-kaggle64/train",
+    "benchmarks.audit.bench_make_run": None,
 }
 
 

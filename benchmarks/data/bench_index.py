@@ -19,7 +19,7 @@ from PIL import Image
 
 from benchmarks._conditions import conditions, spread
 from surehand.data import check, load
-from surehand.data._scan import cores
+from surehand.processors import cores
 
 SIZE, RUNS = 64, 3
 

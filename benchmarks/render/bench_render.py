@@ -14,6 +14,7 @@ import tempfile
 import time
 
 from benchmarks._conditions import conditions, spread
+from surehand.processors import cores
 from surehand.render import render_many
 
 ROUNDS = 5
@@ -38,8 +39,7 @@ def first_picture(cache: str) -> float:
 
 
 def main() -> None:
-    cores = len(os.sched_getaffinity(0))
-    workers = sorted({1, min(2, cores), cores})
+    workers = sorted({1, min(2, cores()), cores()})
     times: dict[tuple[int, int], list[tuple[float, float]]] = {(size, count): [] for size in SIZES for count in workers}
     for size in SIZES:
         render_many(4, seed=0, size=size)

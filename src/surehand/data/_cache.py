@@ -19,11 +19,12 @@ import numpy as np
 from jaxtyping import UInt8
 
 from surehand.errors import DataError
+from surehand.processors import cores
 from surehand.progress import Progress, silent
 
 from ._decode import RULES_VERSION
 from ._layout import Layout
-from ._scan import THUMBNAIL, Quarantined, Scan, cores, scan
+from ._scan import THUMBNAIL, Quarantined, Scan, scan
 
 _VERSION = 1
 _PIECE = 1 << 24  # bytes hashed by one thread at a time

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Int32, Int64, UInt8, UInt64
 
 from surehand.errors import DataError
+from surehand.processors import cores
 from surehand.progress import Progress, silent
 
 from ._decode import UndecodableError, decode, middle_square, quiet, resize
@@ -145,11 +146,6 @@ def _read(path: str, size: int, pixels: np.ndarray, thumbnail: np.ndarray) -> _P
     # Hash and thumbnail come from the full picture, so that groups and splits are the same at every cache size.
     dhash = summarise(square, thumbnail)
     return _Picture(hashlib.sha256(data).hexdigest(), (height, width), int(dhash), flags)
-
-
-def cores() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _refuse_conflicts(layout: Layout, outcomes: list[_Picture | str]) -> None:

@@ -1,7 +1,6 @@
 """One letter, one picture, and everything that is true about it."""
 
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from PIL import Image
 
 from surehand.alphabet import CLASSES
 from surehand.errors import UsageError
+from surehand.processors import cores
 from surehand.progress import Progress, silent
 from surehand.randomness import generator
 
@@ -252,7 +252,7 @@ Task = tuple[str, int, int, int, Mapping[str, Any] | None, Handshapes | None]
 
 def in_parallel(tasks: Sequence[Task], workers: int | None = None) -> Iterator[Rendering]:
     """Renderings of (class, index, seed, size, fixed, shapes), in order, by threads: the kernels release the GIL."""
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or cores()
     if workers < 1:
         raise UsageError(f"workers must be at least 1; got {workers}")
     if workers == 1:

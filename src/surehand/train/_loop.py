@@ -208,7 +208,9 @@ class _Run:
     def train_epoch(self, save_every: float, on_step: OnStep, interrupted: Callable[[], bool]) -> None:
         """Take the steps of this epoch that are left."""
         state, settings, world = self.state, self.settings, self.fabric.world_size
+        begun = monotonic()
         self.images = self._images()
+        state.seconds += monotonic() - begun
         plan = batches(len(self.images), settings.batch, seed=settings.seed, epoch=state.epoch)
         mine = [shard(positions, self.fabric.global_rank, world) for positions in plan[state.step :]]
         done = seen_before = sum(len(positions) for positions in plan[: state.step])

@@ -1,0 +1,87 @@
+"""The reader that comes with the package: length, speed on one core, and what it reads.
+
+    python -m benchmarks.models.bench_reader [--photos DIR] [--per-class 20]
+
+Speed is that of onnxruntime on one thread, one image at a time, at the reader's own size, beside torch on one thread.
+DIR holds the sets of docs/photographs.md; whichever of them are there are read. Tone and hand are measured on letters
+rendered for this, of persons that no training has seen.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+
+from benchmarks._conditions import conditions, spread
+from surehand.audit import stress
+from surehand.data import load_external
+from surehand.models import export_onnx, find_classifier, load
+from surehand.train import evaluate
+
+SETS = {
+    "world": "asl-world200",
+    "phone": "asl-phone224/test",
+    "kaggle": "asl-kaggle64/train",
+    "phone-train": "asl-phone224/train",
+}
+MOST_PARAMETERS, MOST_BYTES, MOST_MILLISECONDS, MOST_GAP = 3_000_000, 12_000_000, 10.0, 0.05
+
+
+def milliseconds(call: Callable[[], object], runs: int = 200) -> list[float]:
+    """Of each call, after as many to warm up as a tenth of the runs."""
+    times = []
+    for run in range(runs + runs // 10):
+        start = time.perf_counter()
+        call()
+        if run >= runs // 10:
+            times.append((time.perf_counter() - start) * 1e3)
+    return times
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, help="the folder of the sets of photographs")
+    parser.add_argument("--per-class", type=int, default=20, help="rendered letters a class and value")
+    arguments = parser.parse_args()
+    threads = torch.get_num_threads()
+    print(conditions("onnxruntime"))
+    classifier = load("reader")
+    parameters, length = sum(p.numel() for p in classifier.model.parameters()), find_classifier("reader").stat().st_size
+    print(f"parameters   {parameters:>12,}   (limit {MOST_PARAMETERS:,})")
+    print(f"bytes        {length:>12,}   (limit {MOST_BYTES:,})")
+
+    image = np.random.default_rng(0).random((1, 3, classifier.size, classifier.size), np.float32)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    with tempfile.TemporaryDirectory() as folder:
+        export_onnx(classifier, Path(folder) / "reader.onnx")
+        session = onnxruntime.InferenceSession(Path(folder) / "reader.onnx", options, ["CPUExecutionProvider"])
+    torch.set_num_threads(1)
+    ours = milliseconds(lambda: session.run(None, {"images": image}))
+    peer = milliseconds(lambda: classifier.probabilities(torch.from_numpy(image)))
+    torch.set_num_threads(threads)
+    print(f"one image, {classifier.size} px, one core: {spread(ours, 2)} ms   (limit {MOST_MILLISECONDS:g}; torch")
+    print(f"  {spread(peer, 2)} ms, {statistics.median(peer) / statistics.median(ours):.1f}x)")
+
+    for name, path in SETS.items():
+        if arguments.photos and (arguments.photos / path).is_dir():
+            samples = load_external(arguments.photos / path, classifier.size, classifier.classes).all()
+            found = evaluate(classifier.model, samples, temperature=classifier.temperature)
+            print(f"{name:<12} {found.accuracy}, calibration error {100 * found.ece:.1f} %")
+    for factor in ("tone", "hand"):
+        result = stress(classifier, factor, per_class=arguments.per_class)
+        print(f"by {factor:<9} mean {100 * result.mean:.1f} %, worst {100 * result.gap:.1f} points below", end="")
+        print(f"   (limit {100 * MOST_GAP:g})")
+        for value, accuracy in zip(result.values, result.accuracy, strict=True):
+            print(f"  {value!s:<10} {accuracy}")
+
+
+if __name__ == "__main__":
+    main()

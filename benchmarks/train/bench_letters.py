@@ -1,0 +1,56 @@
+"""What at most 400,000 parameters learn from rendered letters alone, in at most ten minutes on two cores.
+
+    python -m benchmarks.train.bench_letters [--photos DIR] [--epochs 12]
+
+The seconds are those of training, in which all of its letters are rendered anew. DIR holds the sets of
+docs/photographs.md; all of them are only read, none is trained on or chosen by.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks._conditions import conditions
+from benchmarks.models.bench_reader import SETS
+
+LEAST = {"world": 0.59, "phone": 0.61, "kaggle": 0.72}
+MOST_SECONDS, MOST_PARAMETERS = 600, 400_000
+
+
+def surehand(*arguments: str) -> dict:
+    """The result of a verb."""
+    code = "from surehand.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, *arguments, "--json", "--quiet"], stdout=subprocess.PIPE)
+    if done.returncode:
+        sys.exit(f"surehand {' '.join(arguments)} failed: {done.stdout.decode()}")
+    return json.loads(done.stdout)["result"]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, help="the folder of the sets of photographs")
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    print(conditions())
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--model", "small_reader", "--recipe", "letters", "--size", "64", "--cache", f"{folder}/cache"]
+        options += ["--epochs", str(arguments.epochs), "--seed", str(arguments.seed), "--out", f"{folder}/run"]
+        trained = surehand("train", "letters", *options)
+        print(f"parameters  {trained['parameters']:>9,}   (limit {MOST_PARAMETERS:,})")
+        print(f"seconds     {trained['seconds']:>9,.0f}   (limit {MOST_SECONDS})")
+        for name, path in SETS.items():
+            if arguments.photos and (arguments.photos / path).is_dir():
+                data = str(arguments.photos / path)
+                accuracy = surehand("evaluate", trained["file"], data, "--cache", f"{folder}/cache")["accuracy"]
+                low, high, n = 100 * accuracy["low"], 100 * accuracy["high"], accuracy["n"]
+                aim = f"   (aim {100 * LEAST[name]:.0f})" if name in LEAST else ""
+                print(f"{name:<12} {100 * accuracy['value']:.1f} % [{low:.1f}, {high:.1f}] of {n:,}{aim}")
+
+
+if __name__ == "__main__":
+    main()
