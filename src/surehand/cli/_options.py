@@ -39,6 +39,14 @@ RecipeOption = Annotated[
         show_default=False,
     ),
 ]
+StartOption = Annotated[
+    str | None,
+    typer.Option(
+        help="A model file, or reader, whose weights are the first ones. (default: drawn)",
+        rich_help_panel=TRAINING,
+        show_default=False,
+    ),
+]
 EpochsOption = Annotated[
     int | None, typer.Option(help="At most so many epochs.", rich_help_panel=TRAINING, show_default=False)
 ]

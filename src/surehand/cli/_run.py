@@ -19,6 +19,7 @@ from ._options import (
     RateOption,
     RecipeOption,
     ScheduleOption,
+    StartOption,
     given,
     named_sources,
     new_run_folder,
@@ -70,6 +71,7 @@ def run(
     ] = None,
     cache: CacheOption = None,
     recipe: RecipeOption = None,
+    start: StartOption = None,
     epochs: EpochsOption = None,
     batch: BatchOption = None,
     learning_rate: RateOption = None,
@@ -87,6 +89,7 @@ def run(
 
     settings = AuditSettings.from_toml(config) if config else AuditSettings()
     training = given(
+        start=start,
         epochs=epochs,
         batch=batch,
         learning_rate=learning_rate,

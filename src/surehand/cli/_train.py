@@ -20,6 +20,7 @@ from ._options import (
     ScheduleOption,
     SeedOption,
     SizeOption,
+    StartOption,
     given,
     new_run_folder,
 )
@@ -41,6 +42,7 @@ def train(
     seed: SeedOption = 0,
     cache: CacheOption = None,
     recipe: RecipeOption = None,
+    start: StartOption = None,
     epochs: EpochsOption = None,
     batch: BatchOption = None,
     learning_rate: RateOption = None,
@@ -54,6 +56,7 @@ def train(
     from surehand.audit import AuditSettings, train_model
 
     training = given(
+        start=start,
         epochs=epochs,
         batch=batch,
         learning_rate=learning_rate,
