@@ -96,13 +96,6 @@ def test_speak_writes_a_wav_file(tmp_path):
         assert sound.getnframes() / sound.getframerate() == pytest.approx(answer.json["result"]["seconds"], abs=0.01)
 
 
-def test_speak_says_that_images_need_a_model(finished, tmp_path):
-    image = next((finished.external / "red").iterdir())
-    answer = surehand("speak", image, "--out", tmp_path / "x.wav")
-    assert answer.code == 2
-    assert "--model" in answer.err
-
-
 def test_export_writes_one_onnx_file(finished, tmp_path):
     answer = surehand("export", finished.model, "--onnx", "--out", tmp_path / "m.onnx", "--json")
     assert answer.code == 0, answer.err
