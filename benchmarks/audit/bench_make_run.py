@@ -27,6 +27,7 @@ def main() -> None:
         sys.exit(f"make run failed: {done.stdout}")
     print(done.stdout.strip())
     print(f"make run    {seconds:7.1f} s   (limit {MOST_SECONDS})")
+    sys.exit(0 if seconds <= MOST_SECONDS else 1)
 
 
 if __name__ == "__main__":

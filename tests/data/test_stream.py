@@ -1,13 +1,14 @@
 """Rendered letters for training: every epoch has new ones, each stays for some epochs, none depends on history."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from surehand.alphabet import CLASSES
-from surehand.data import LetterStream, Samples, Stacked, joined
-from surehand.errors import UsageError
+from surehand.data import LetterStream, Samples, Stacked, joined, load, load_external
+from surehand.errors import DataError, UsageError
 from surehand.render import render
 from surehand.render._render import picture_of
 
@@ -83,3 +84,35 @@ def test_samples_of_other_classes_cannot_be_joined():
     )
     with pytest.raises(UsageError, match="same classes"):
         joined([a, b])
+
+
+def test_an_empty_file_is_rendered_again(stream):
+    before = stream.epoch(0).pixels_of(np.arange(31))
+    (file,) = stream._folder().glob("*.npy")
+    file.write_bytes(b"")
+    assert np.array_equal(stream.epoch(0).pixels_of(np.arange(31)), before)
+
+
+def test_what_an_interrupted_run_left_beyond_this_epoch_goes(stream):
+    stream.epoch(3)
+    stream.epoch(0)
+    assert [path.stem for path in stream._folder().glob("*.npy")] == ["000000"]
+
+
+def test_discarding_leaves_nothing(stream):
+    stream.epoch(0)
+    stream.discard()
+    assert not stream._folder().exists()
+
+
+def test_too_little_space_is_told_before_anything_is_rendered(stream, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=50_000))
+    monkeypatch.setattr("surehand.data._stream.render_many", pytest.fail)
+    with pytest.raises(DataError, match="rendered letters need 0 MB more while training"):
+        stream.epoch(0)
+
+
+def test_letters_to_measure_on_show_nothing_of_those_to_train_on(cache):
+    trained = load("letters:1", 16)
+    measured = load_external("letters:2", 16, CLASSES)
+    assert not set(trained.manifest.sha256) & set(measured.manifest.sha256)

@@ -4,6 +4,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from surehand.alphabet import CLASSES
+from surehand.data import Samples
+from surehand.render import render_many
 from surehand.train import Settings, train
 from surehand.train._sync_batch_norm import SyncBatchNorm2d, synchronise
 
@@ -25,6 +28,26 @@ def test_two_devices_give_the_losses_and_weights_of_one(images, validation):
         assert np.isclose(b.validation_accuracy * 41, round(b.validation_accuracy * 41), atol=1e-9)
     for name, value in one.model.state_dict().items():
         assert torch.allclose(value.float(), two.model.state_dict()[name].float(), atol=1e-5), name
+
+
+def test_two_devices_train_on_the_same_fresh_letters_as_one(tmp_path):
+    pixels, labels = render_many(58, seed=0, size=16)
+    letters = Samples(
+        pixels, np.arange(58), labels, np.arange(58, dtype=np.uint64), tuple(map(str, range(58))), CLASSES
+    )
+    steps, losses, told = {1: [], 2: []}, {}, []
+    for devices in (1, 2):
+        settings = Settings(epochs=2, batch=32, precision="float32", devices=devices, fresh=31, stay=1)
+        result = train(
+            *("cnn", letters, letters, settings),
+            cache=tmp_path / str(devices),
+            on_step=steps[devices].append,
+            progress=lambda *rendered: told.append(rendered),
+        )
+        losses[devices] = [epoch.train_loss for epoch in result.history]
+    assert [(s.epoch, s.done, s.total) for s in steps[1]] == [(s.epoch, s.done, s.total) for s in steps[2]]
+    assert np.allclose(losses[1], losses[2], atol=1e-4)
+    assert [done for done, _, _ in told] == [*range(1, 32)] * 4
 
 
 def test_synchronised_batch_norm_is_batch_norm_where_there_is_one_device(monkeypatch):

@@ -94,10 +94,10 @@ def train_model(
     Returns:
         What `run.json` holds of a model's training.
     """
-    tell, folder = narrator or Silent(), RunFolder(path)
+    tell, folder, name = narrator or Silent(), RunFolder(path), settings.models[0]
+    training = settings.for_model(name)  # what is wrong with it is told before anything is read
     dataset = _load(settings, cache, tell)
-    name = settings.models[0]
-    return _without_files(train_stage(folder, name, dataset, settings.for_model(name), cache, [], tell))
+    return _without_files(train_stage(folder, name, dataset, training, cache, [], tell))
 
 
 def _load(settings: AuditSettings, cache: Path | None, tell: Narrator) -> Dataset:

@@ -19,7 +19,7 @@ from surehand.explain import explain, grid_segments
 from surehand.files import finite
 from surehand.models import Classifier, save
 from surehand.randomness import generator
-from surehand.train import Epoch, Evaluation, Settings, Step, evaluate, fit_temperature, predict, train
+from surehand.train import Epoch, Evaluation, Settings, Step, beyond_settings, evaluate, fit_temperature, predict, train
 
 from ._folder import Result, RunFolder
 from ._narrator import Narrator
@@ -43,7 +43,7 @@ def train_stage(
 ) -> Result:
     """Train, fit the temperature on the validation images, write `model/NAME.safetensors`; `metrics` grows by lines."""
     images, validation = dataset.samples("train"), dataset.samples("validation")
-    progress = tell.progress(f"Train {name}")
+    progress, beyond = tell.progress(f"Train {name}"), beyond_settings(settings)
     history: list[dict[str, Any]] = []
 
     def on_step(step: Step) -> None:
@@ -84,10 +84,11 @@ def train_stage(
         metadata = {
             "data": dataset.manifest.source,
             "data_digest": dataset.manifest.digest,
-            "data_licence": "not stated",
+            "data_licence": "Apache-2.0" if dataset.manifest.source.startswith("letters") else "not stated",
             "seed": settings.seed,
             "surehand": __version__,
             "validation_accuracy": result.history[result.best_epoch - 1].validation_accuracy,
+            "training": {"epochs": len(result.history), "fresh": settings.fresh, "stay": settings.stay, **beyond},
         }
         file = f"model/{name}.safetensors"
         classifier = Classifier(result.model, name, images.classes, dataset.size, temperature, metadata)
@@ -106,7 +107,7 @@ def train_stage(
             "history": history,
         }
 
-    inputs = [dataset.manifest.digest, dataset.size, replace(settings, devices=1).to_dict()]
+    inputs = [dataset.manifest.digest, dataset.size, replace(settings, devices=1).to_dict(), beyond]
     result = folder.stage(f"train-{name}", inputs, make)
     for checkpoint in (folder.path / "training").glob(f"{name}-*"):
         rmtree(checkpoint)

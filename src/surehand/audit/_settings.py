@@ -10,7 +10,7 @@ from typing import Any
 from surehand.data import Augmentation
 from surehand.errors import ConfigurationError, UsageError
 from surehand.models import ARCHITECTURES, blank
-from surehand.train import RECIPES, Settings, augmentation_from, recipe
+from surehand.train import Settings, augmentation_from, recipe, starting_classifier
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class AuditSettings:
         models: names in `MODELS` or `ZOO`, audited one after the other on the same split.
         size: height and width at which the models see the images.
         external: name -> source of labelled images that nothing is ever trained on or chosen by.
-        recipe: a name in `RECIPES` by which every model is trained; "" for each model's own.
+        recipe: a name in `train.RECIPES` by which every model is trained; "" for each model's own.
         training: what differs from each model's recipe, by field of `train.Settings`.
         attack_images: how many held-back images are attacked; fewer if there are fewer.
         seed: names every random choice.
@@ -44,8 +44,6 @@ class AuditSettings:
             raise UsageError(f"There is no model {', '.join(unknown) or 'named'}; choose from {known}.")
         if len(set(self.models)) < len(self.models):
             raise UsageError(f"Each model can be named once; got {', '.join(self.models)}.")
-        if self.recipe and self.recipe not in RECIPES:
-            raise UsageError(f"There is no recipe {self.recipe}; choose from {', '.join(RECIPES)}.")
         if not 16 <= self.size <= 1024:
             raise UsageError(f"size must lie in 16 ... 1024 pixels; got {self.size}.")
         if self.attack_images < 1:
@@ -63,9 +61,13 @@ class AuditSettings:
         Raises:
             UsageError: a setting is out of range, or the images are too small for the model.
             MissingPartError: the model needs an optional part that is not installed.
+            ConfigurationError: the classifier it shall start from is missing, or of another architecture.
         """
         blank(architecture, 2, self.size)
-        return recipe(self.recipe or architecture, **{**self.training, "seed": self.seed})
+        settings = recipe(architecture, self.recipe, **{**self.training, "seed": self.seed})
+        if settings.start:
+            starting_classifier(settings.start, architecture)
+        return settings
 
     def to_toml(self) -> str:
         """A configuration file that `from_toml` reads; it states the differences, and recipes stay recipes."""

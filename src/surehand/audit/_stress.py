@@ -5,14 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from surehand.data import Samples
+from surehand.data import to_images
 from surehand.errors import UsageError
-from surehand.intervals import Proportion
+from surehand.intervals import Proportion, proportion
 from surehand.models import Classifier
 from surehand.progress import Progress, silent
 from surehand.randomness import key_of
 from surehand.render import CLASSES, render_many
-from surehand.train import evaluate
 
 # Factors of `surehand.render.Factors` and the values they are held at; all others are drawn as always.
 STRESS: dict[str, tuple[Any, ...]] = {
@@ -27,6 +26,8 @@ STRESS: dict[str, tuple[Any, ...]] = {
     "blur": (0.0, 0.005, 0.01, 0.02, 0.04),
     "noise": (0.0, 0.02, 0.04, 0.08),
 }
+
+_AT_ONCE = 256  # pictures in memory
 
 
 @dataclass(frozen=True)
@@ -79,18 +80,16 @@ def stress(
     if per_class < 1:
         raise UsageError(f"The number of pictures a class must be at least 1; got {per_class}.")
     order = np.array([position[name.casefold()] for name in CLASSES], np.int64)
+    numbers, values = np.arange(per_class * len(CLASSES)), STRESS[factor]
     found = []
-    for value in STRESS[factor]:
-        pixels, labels = render_many(
-            per_class * len(CLASSES),
-            seed=key_of(seed, "stress") % 2**31,
-            size=classifier.size,
-            fixed={factor: value},
-            progress=progress,
-        )
-        rows = np.arange(len(pixels))
-        samples = Samples(
-            pixels, rows, order[labels], rows.astype(np.uint64), tuple(map(str, rows)), classifier.classes
-        )
-        found.append(evaluate(classifier.model, samples, temperature=classifier.temperature).accuracy)
-    return Stress(factor, STRESS[factor], tuple(found))
+    for done, value in enumerate(values):
+        right = 0
+        for some in np.array_split(numbers, -(-len(numbers) // _AT_ONCE)):
+            pixels, labels = render_many(
+                some.tolist(), seed=key_of(seed, "stress") % 2**31, size=classifier.size, fixed={factor: value}
+            )
+            predictions = classifier.probabilities(to_images(pixels)).argmax(1).numpy()
+            right += int((predictions == order[labels]).sum())
+            progress(done * len(numbers) + int(some[-1]) + 1, len(values) * len(numbers), f"{factor} {value}")
+        found.append(proportion(right, len(numbers)))
+    return Stress(factor, values, tuple(found))

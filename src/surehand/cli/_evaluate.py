@@ -20,7 +20,8 @@ def evaluate(
     by: Annotated[
         list[str] | None,
         typer.Option(
-            help="With letters:N as DATA: accuracy at each value of a factor, such as tone or hand. Can be repeated.",
+            help="With letters:N as DATA: N letters a class at each value of tone, hand, background, back_light, "
+            "palm_width, roll, yaw, pitch, blur or noise. Can be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -53,21 +54,20 @@ def evaluate(
 
 
 def _by_factor(console: Console, classifier: Any, data: str, factors: list[str]) -> Outcome:
-    from surehand.audit import stress
+    from surehand.audit import STRESS, stress
+    from surehand.data import letters_per_class
 
-    name, _, number = data.partition(":")
-    if name != "letters" or not (number or "20").isdigit():
+    if data.partition(":")[0] != "letters":
         raise UsageError(f"--by renders letters of its own: give letters or letters:N as DATA; got {data}.")
+    per_class = letters_per_class(data)
+    for factor in factors:
+        if factor not in STRESS:
+            raise UsageError(f"There is no series of letters by {factor}; choose from {', '.join(STRESS)}.")
     result, lines = {}, []
     for factor in factors:
-        found = stress(classifier, factor, per_class=int(number or 20), progress=console.progress(f"Render {factor}"))
-        result[factor] = {
-            "mean": found.mean,
-            "gap": found.gap,
-            "values": [
-                {"value": v, **asdict(accuracy)} for v, accuracy in zip(found.values, found.accuracy, strict=True)
-            ],
-        }
+        found = stress(classifier, factor, per_class=per_class, progress=console.progress("Read"))
+        values = [{"value": v, **asdict(a)} for v, a in zip(found.values, found.accuracy, strict=True)]
+        result[factor] = {"mean": found.mean, "gap": found.gap, "values": values}
         lines.append(f"{factor}: mean {100 * found.mean:.1f} %, the worst {100 * found.gap:.1f} points below it")
         lines += [f"  {v!s:>8}  {accuracy}" for v, accuracy in zip(found.values, found.accuracy, strict=True)]
     return Outcome({"by": result}, "\n".join(lines))

@@ -26,7 +26,10 @@ SizeOption = Annotated[int, typer.Option(help="Height and width at which models 
 SeedOption = Annotated[int, typer.Option(help="Names every random choice.")]
 CacheOption = Annotated[
     Path | None,
-    typer.Option(help="Where decoded images are kept. (default: the user's cache folder)", show_default=False),
+    typer.Option(
+        help="Where decoded images and rendered letters are kept. (default: the user's cache folder)",
+        show_default=False,
+    ),
 ]
 OutOption = Annotated[Path | None, typer.Option(help="Where results go.", show_default=False)]
 

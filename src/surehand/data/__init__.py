@@ -8,7 +8,7 @@ from ._decode import read_image
 from ._manifest import Manifest, read_manifest, write_manifest
 from ._scan import Quarantined
 from ._sheet import sheet
-from ._sources import SOURCES
+from ._sources import SOURCES, letters_per_class
 from ._split import SPLITS
 from ._stream import LetterStream
 
@@ -28,6 +28,7 @@ __all__ = [
     "check",
     "external_warnings",
     "joined",
+    "letters_per_class",
     "load",
     "load_external",
     "read_image",

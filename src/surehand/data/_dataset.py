@@ -22,6 +22,9 @@ from ._scan import Scan
 from ._sources import locate
 from ._split import SPLITS, split
 
+# Of rendered letters that are measured on: far from the small numbers that people give to what they train on.
+_EXTERNAL_SEED = 2**31 - 1
+
 
 class Stacked:
     """Arrays of pictures one after the other, read by row as if they were one, never copied together.
@@ -52,7 +55,7 @@ class Samples:
         pixels: pictures of the whole set, uint8 RGB, usually a memory map.
         rows: which of them these are.
         labels: true classes, in [0, k).
-        ids: sample ids: the first 8 bytes of each file's SHA-256.
+        ids: sample ids: the first 8 bytes of each file's SHA-256, or the numbers of letters rendered while training.
         paths: of the files, relative to the set's root.
         classes: names of the classes.
     """
@@ -187,13 +190,13 @@ def load_external(
     Classes of the model that the set lacks are allowed; `external_warnings` reports them.
 
     Args:
-        source, size, cache, progress: as for `load`.
+        source, size, cache, progress: as for `load`. Rendered letters show other persons than those of `load`.
         classes: the model's class names; labels count in their order.
 
     Raises:
         DataError: a class the model does not know, or a source that cannot be used.
     """
-    root, found, pixels = _open(source, size, cache, 0, progress)
+    root, found, pixels = _open(source, size, cache, _EXTERNAL_SEED, progress)
     known = np.array(matched(found.classes, classes, str(source)), np.int64)
     found = replace(found, classes=tuple(classes), labels=known[found.labels])
     groups = group(found.paths, found.labels, sample_ids(found.sha256), found.dhash)

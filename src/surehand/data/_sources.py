@@ -141,12 +141,21 @@ def _letters(source: str, cache: Path, size: int, seed: int, progress: Progress)
     # Imported here: the renderer takes a second to load, and other sources do without it.
     from surehand.render import stored_letters
 
+    return stored_letters(cache / "letters", letters_per_class(source), size, seed, progress=progress)
+
+
+def letters_per_class(source: str) -> int:
+    """How many rendered letters of each class `letters` or `letters:N` stands for.
+
+    Raises:
+        DataError: it is neither.
+    """
     number = str(LETTERS_PER_CLASS) if source == "letters" else source.removeprefix("letters:")
     if not re.fullmatch(r"0*[1-9][0-9]{0,8}", number):
         raise DataError(
             f"The number of rendered images a class is a whole number from 1 on, as in letters:500; got {source}."
         )
-    return stored_letters(cache / "letters", int(number), size, seed, progress=progress)
+    return int(number)
 
 
 SOURCES: dict[str, Callable[[str, Path, int, int, Progress], Path]] = {

@@ -1,5 +1,7 @@
 """Rendered letters without end: every epoch brings pictures that no epoch before has seen."""
 
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +10,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from surehand.alphabet import CLASSES
-from surehand.errors import UsageError
+from surehand.errors import DataError, UsageError
 from surehand.files import replacing
 from surehand.progress import Progress, silent
 from surehand.randomness import key_of
@@ -32,10 +34,11 @@ class LetterStream:
         fresh: pictures rendered for each epoch.
         stay: epochs that a picture is trained in, at least 1.
         seed: of the run.
-        cache: the cache folder; it holds `stay` batches at a time.
+        cache: the cache folder; it holds `stay` batches of fresh x size^2 x 3 bytes, and one more while that is made.
 
     Raises:
         UsageError: the classes are not those of the alphabet.
+        DataError: the cache cannot be written, or has too little space for all that an epoch needs.
     """
 
     classes: tuple[str, ...]
@@ -61,15 +64,21 @@ class LetterStream:
         oldest = max(0, number - self.stay + 1)
         samples = joined([self._samples(batch, progress) for batch in range(oldest, number + 1)])
         for path in self._folder().glob("*.npy"):
-            if path.stem.isdigit() and int(path.stem) < oldest:
-                path.unlink(missing_ok=True)
+            if path.stem.isdigit() and not oldest <= int(path.stem) <= number:
+                with suppress(OSError):  # Windows keeps what is still mapped
+                    path.unlink(missing_ok=True)
         return samples
+
+    def discard(self) -> None:
+        """Remove what the cache holds of this stream; another epoch would render it again."""
+        shutil.rmtree(self._folder(), ignore_errors=True)
 
     def _samples(self, batch: int, progress: Progress) -> Samples:
         path = self._folder() / f"{batch:06d}.npy"
         pixels = _stored(path, (self.fresh, self.size, self.size, 3))
         numbers = np.arange(batch * self.fresh, (batch + 1) * self.fresh)
         if pixels is None:
+            self._check_space()
             rendered, _ = render_many(numbers.tolist(), seed=self._render_seed, size=self.size, progress=progress)
             with replacing(path) as temporary, temporary.open("wb") as file:
                 np.save(file, rendered)
@@ -79,6 +88,18 @@ class LetterStream:
         return Samples(
             pixels, np.arange(self.fresh), known[numbers % len(CLASSES)], numbers.astype(np.uint64), paths, self.classes
         )
+
+    def _check_space(self) -> None:
+        """Told before the hours that training takes, not in the middle of them."""
+        self._folder().mkdir(parents=True, exist_ok=True)
+        held = sum(path.stat().st_size for path in self._folder().glob("*.npy"))
+        needed = (self.stay + 1) * self.fresh * self.size**2 * 3 - held
+        free = shutil.disk_usage(self._folder()).free
+        if free < needed:
+            raise DataError(
+                f"{self.cache} has {free / 1e6:,.0f} MB left, and rendered letters need {needed / 1e6:,.0f} MB more "
+                "while training. Free some space, or name another place with --cache."
+            )
 
     @property
     def _render_seed(self) -> int:
@@ -92,6 +113,6 @@ def _stored(path: Path, shape: tuple[int, ...]) -> UInt8[ndarray, "n h w 3"] | N
     """The pictures in a file, memory-mapped, or None where there is none or it is not whole."""
     try:
         pixels = np.load(path, mmap_mode="r")
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         return None
     return pixels if pixels.shape == shape and pixels.dtype == np.uint8 else None

@@ -64,6 +64,11 @@ class Classifier:
             return (self.model(images.to(device)).float() / self.temperature).softmax(1)
 
 
+def packaged_folder() -> Path:
+    """Where the classifiers lie that come with the package."""
+    return _PACKAGED
+
+
 def find_classifier(name: str | Path) -> Path:
     """The file that a name stands for: a path, or else a classifier that comes with the package, such as "reader".
 
@@ -73,7 +78,7 @@ def find_classifier(name: str | Path) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    packaged = sorted(_PACKAGED.glob("*.safetensors"))
+    packaged = sorted(packaged_folder().glob("*.safetensors"))
     for file in packaged:
         if str(name) == file.stem:
             return file

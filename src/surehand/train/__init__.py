@@ -19,6 +19,7 @@ from ._probe import Choice, probe
 from ._result import Epoch, TrainResult
 from ._schedule import SCHEDULES, Moment
 from ._settings import RECIPES, Settings, augmentation_from, recipe
+from ._start import beyond_settings, starting_classifier
 
 __all__ = [
     "RECIPES",
@@ -36,6 +37,7 @@ __all__ = [
     "TrainResult",
     "augmentation_from",
     "batches",
+    "beyond_settings",
     "confusion_matrix",
     "dropout_keys",
     "evaluate",
@@ -48,5 +50,6 @@ __all__ = [
     "recipe",
     "reliability",
     "shard",
+    "starting_classifier",
     "train",
 ]

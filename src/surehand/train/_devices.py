@@ -16,6 +16,7 @@ from lightning_fabric import Fabric
 from surehand.data import Samples
 from surehand.errors import SurehandError
 from surehand.models import build
+from surehand.progress import Progress
 
 from . import _checkpoint as checkpoints
 from ._loop import CHECKPOINT, OnEpoch, OnStep, Step, _State, train_here
@@ -34,6 +35,7 @@ def train_on_devices(
     save_every: float,
     on_step: OnStep,
     on_epoch: OnEpoch,
+    progress: Progress,
 ) -> TrainResult:
     """`train`, by `settings.devices` processes over gloo; the same order, augmentation and, to rounding, weights."""
     with tempfile.TemporaryDirectory(prefix="surehand-devices-") as temporary:
@@ -49,11 +51,11 @@ def train_on_devices(
         (job / "job.json").write_text(json.dumps(values))
         for name, samples in (("images", images), ("validation", validation)):
             _hand_over(samples, job / name)
-        _run_processes(job, settings.devices, on_step, on_epoch)
+        _run_processes(job, settings.devices, on_step, on_epoch, progress)
         return _result(home, architecture, images, settings)
 
 
-def _run_processes(job: Path, devices: int, on_step: OnStep, on_epoch: OnEpoch) -> None:
+def _run_processes(job: Path, devices: int, on_step: OnStep, on_epoch: OnEpoch, progress: Progress) -> None:
     """Start the processes, pass on what the first one tells, wait for all."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -73,6 +75,8 @@ def _run_processes(job: Path, devices: int, on_step: OnStep, on_epoch: OnEpoch) 
             kind, values = json.loads(line)
             if kind == "step":
                 on_step(Step(**values))
+            elif kind == "render":
+                progress(*values)
             else:
                 on_epoch(Epoch(**values))
         codes = [process.wait() for process in processes]
@@ -172,6 +176,7 @@ def _work(job: Path) -> None:
             values["save_every"],
             lambda step: tell("step", vars(step)),
             lambda epoch: tell("epoch", epoch.to_dict()),
+            progress=lambda *rendered: tell("render", rendered),
         )
     finally:
         import torch.distributed as dist

@@ -20,9 +20,9 @@ from torch.nn import functional as F
 from surehand.data import LetterStream, Samples, cache_folder, joined
 from surehand.errors import ConfigurationError
 from surehand.files import finite, write_whole
-from surehand.models import build, find_classifier, sample_keys
+from surehand.models import build, sample_keys
 from surehand.progress import Progress, silent
-from surehand.render import RENDERER
+from surehand.randomness import key_of
 
 from . import _checkpoint as checkpoints
 from ._batch_statistics import ENOUGH_BATCHES, lagging, settle
@@ -33,7 +33,7 @@ from ._probe import Choice, laid_out, probe
 from ._result import Epoch, TrainResult
 from ._schedule import SCHEDULES, Moment
 from ._settings import Settings
-from ._start import start_from
+from ._start import beyond_settings, start_from
 from ._sync_batch_norm import synchronise
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -105,7 +105,7 @@ def train(
     killed at any step and resumed ends with the same weights, bit for bit, on one device.
 
     Args:
-        architecture: a name in `surehand.models.MODELS`.
+        architecture: a name in `surehand.models.ARCHITECTURES`.
         images: to train on.
         validation: decides when to stop and which weights are kept; never trained on.
         settings: how.
@@ -125,7 +125,8 @@ def train(
         from ._devices import train_on_devices
 
         return train_on_devices(
-            architecture, images, validation, settings, folder, cache_folder(cache), save_every, on_step, on_epoch
+            *(architecture, images, validation, settings, folder, cache_folder(cache)),
+            *(save_every, on_step, on_epoch, progress),
         )
     fabric = Fabric(accelerator="cpu", devices=1)
     return train_here(
@@ -161,6 +162,8 @@ def train_here(
             on_epoch(run.state.history[-1])
             if interrupted():
                 raise KeyboardInterrupt
+    if run.letters is not None and fabric.is_global_zero:
+        run.letters.discard()
     return run.result()
 
 
@@ -180,13 +183,13 @@ class _Run:
     ) -> None:
         self.fabric, self.validation, self.settings, self.folder = fabric, validation, settings, folder
         self.given, self.progress = images, progress
-        size = images.pixels.shape[1]
-        self.letters = (
-            LetterStream(images.classes, size, settings.fresh, settings.stay, settings.seed, cache)
-            if settings.fresh
-            else None
-        )
-        self.identity = _identity(architecture, images, validation, settings)
+        size, beyond = images.pixels.shape[1], beyond_settings(settings)
+        self.letters: LetterStream | None = None
+        if settings.fresh:
+            # A run that starts from trained weights sees other letters than those they were trained on.
+            seed = key_of(settings.seed, "fresh letters", str(beyond["start"])) % 2**31
+            self.letters = LetterStream(images.classes, size, settings.fresh, settings.stay, seed, cache)
+        self.identity = _identity(architecture, images, validation, settings, beyond)
         saved = self._saved()
         model = build(architecture, len(images.classes), size, seed=settings.seed)
         if settings.start and not saved:
@@ -209,7 +212,7 @@ class _Run:
         """Take the steps of this epoch that are left."""
         state, settings, world = self.state, self.settings, self.fabric.world_size
         begun = monotonic()
-        self.images = self._images()
+        self.images = self._images(interrupted)
         state.seconds += monotonic() - begun
         plan = batches(len(self.images), settings.batch, seed=settings.seed, epoch=state.epoch)
         mine = [shard(positions, self.fabric.global_rank, world) for positions in plan[state.step :]]
@@ -245,14 +248,21 @@ class _Run:
                 raise KeyboardInterrupt
         state.rate = (done - seen_before) / max(monotonic() - started, 1e-9)
 
-    def _images(self) -> Samples:
+    def _images(self, interrupted: Callable[[], bool]) -> Samples:
         """What this epoch trains on: the images given, and letters rendered for it."""
         if self.letters is None:
             return self.given
-        if self.fabric.is_global_zero:  # the others find them in the cache
-            self.letters.epoch(self.state.epoch, self.progress)
+
+        def rendered(done: int, total: int, text: str = "") -> None:
+            self.progress(done, total, text)
+            if interrupted():  # the epoch before is saved
+                raise KeyboardInterrupt
+
+        first, epoch = self.fabric.is_global_zero, self.state.epoch
+        letters = self.letters.epoch(epoch, rendered) if first else None
         self.fabric.barrier()
-        return joined([self.given, self.letters.epoch(self.state.epoch)])
+        # The other devices find them in the cache.
+        return joined([self.given, letters or self.letters.epoch(epoch)])
 
     def finish_epoch(self) -> None:
         """Validate, keep the best weights, decide whether to go on, save."""
@@ -373,12 +383,12 @@ def _optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 
 
-def _identity(architecture: str, images: Samples, validation: Samples, settings: Settings) -> str:
+def _identity(
+    architecture: str, images: Samples, validation: Samples, settings: Settings, beyond: dict[str, Any]
+) -> str:
     """Names a run by all that decides its result; the number of devices does not."""
-    values = {**settings.to_dict(), "devices": None, "renderer": RENDERER if settings.fresh else None}
+    values = {**settings.to_dict(), "devices": None, "start": None, **beyond}
     digest = hashlib.sha256(json.dumps([architecture, images.classes, values], sort_keys=True).encode())
-    if settings.start:
-        digest.update(find_classifier(settings.start).read_bytes())
     for samples in (images, validation):
         digest.update(samples.ids.tobytes() + samples.labels.tobytes() + str(samples.pixels.shape[1:]).encode())
     return digest.hexdigest()

@@ -1,10 +1,50 @@
 """First weights from a classifier that was trained before, instead of drawn ones."""
 
+import hashlib
+from typing import Any
+
 import torch
 from torch import nn
 
 from surehand.errors import ConfigurationError
-from surehand.models import load
+from surehand.models import Classifier, find_classifier, load
+from surehand.render import RENDERER
+
+from ._settings import Settings
+
+
+def beyond_settings(settings: Settings) -> dict[str, Any]:
+    """What decides a run besides its images and settings, by content: plain values.
+
+    Returns:
+        `renderer`, the version that renders its fresh letters, or None; `start`, SHA-256 of the classifier that its
+        weights start from, or None; `start_metadata`, what that classifier tells of its own training.
+    """
+    start = find_classifier(settings.start) if settings.start else None
+    return {
+        "renderer": RENDERER if settings.fresh else None,
+        "start": hashlib.sha256(start.read_bytes()).hexdigest() if start else None,
+        "start_metadata": load(start).metadata if start else None,
+    }
+
+
+def starting_classifier(name: str, architecture: str) -> Classifier:
+    """The classifier that a model of some architecture can start from.
+
+    Args:
+        name: a classifier file, or the name of one in the package.
+        architecture: of the model.
+
+    Raises:
+        ConfigurationError: no such classifier, or one of another architecture.
+    """
+    source = load(name)
+    if source.architecture != architecture:
+        raise ConfigurationError(
+            f"{name} is a {source.architecture}; it cannot be the start of a {architecture}. "
+            f"Give --model {source.architecture}, or another --start."
+        )
+    return source
 
 
 def start_from(name: str, model: nn.Module, architecture: str, classes: tuple[str, ...]) -> None:
@@ -12,25 +52,24 @@ def start_from(name: str, model: nn.Module, architecture: str, classes: tuple[st
 
     Args:
         name: a classifier file, or the name of one in the package.
-        model: of the same architecture, its last layer called `output`.
+        model: of the same architecture.
         architecture: its name.
         classes: of `model`, in its order.
 
     Raises:
         ConfigurationError: another architecture, other classes, or another image size than the weights are made for.
     """
-    source = load(name)
-    if source.architecture != architecture:
-        raise ConfigurationError(f"{name} is a {source.architecture}; it cannot be the start of a {architecture}.")
+    source = starting_classifier(name, architecture)
     position = {known.casefold(): i for i, known in enumerate(source.classes)}
     if position.keys() != {wanted.casefold() for wanted in classes}:
         different = sorted(position.keys() ^ {wanted.casefold() for wanted in classes})
         raise ConfigurationError(
             f"{name} reads other classes than these images have ({', '.join(different)}); start without it."
         )
-    weights = source.model.state_dict()
     order = torch.tensor([position[wanted.casefold()] for wanted in classes])
-    for tensor in ("output.weight", "output.bias"):
+    weights = source.model.state_dict()
+    for tensor in list(weights)[-2:]:  # weight and bias of the last layer, whatever it is called
+        assert len(weights[tensor]) == len(order), f"{tensor} has no row for each class"
         weights[tensor] = weights[tensor][order]
     try:
         model.load_state_dict(weights)
