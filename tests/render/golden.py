@@ -4,8 +4,10 @@
     python tests/render/golden.py --write    # write golden.json
 
 The file holds a SHA-256 of pixels and parts for each platform on which it was written, and a thumbnail of 8 x 8 for all
-others: processors and mathematical libraries round the last bits differently. The command refuses to write other
-pictures under the same `RENDERER`; to replace those of a version that nobody has used yet, remove the file first.
+others: processors and mathematical libraries round the last bits differently. A few pictures cannot show every hand
+shape or how often it is drawn, so the file also holds a SHA-256 of the numbers in handshapes.json. The command refuses
+to write other pictures or numbers under the same `RENDERER`; to replace those of a version that nobody has used yet,
+remove the file first.
 """
 
 import base64
@@ -22,9 +24,11 @@ import numpy as np
 import PIL
 from PIL import features
 
+import surehand.render
 from surehand.render import RENDERER, Rendering, render
 
 FILE = Path(__file__).with_name("golden.json")
+HANDSHAPES = Path(surehand.render.__file__).with_name("handshapes.json")
 
 # On other platforms, the mean absolute difference of a thumbnail may be this many of 255 grey levels. Other processors
 # alone need none of it: with numba for the oldest x86-64 and numpy without AVX, not one byte differed.
@@ -61,6 +65,15 @@ def digest(rendering: Rendering) -> str:
     return hashlib.sha256(rendering.image.tobytes() + rendering.parts.tobytes()).hexdigest()
 
 
+def handshapes_digest() -> str:
+    """SHA-256 over the numbers of handshapes.json by name, whatever the layout and the texts beside them."""
+    numbers = json.loads(
+        HANDSHAPES.read_text(encoding="utf-8"),
+        object_hook=lambda entry: {name: value for name, value in entry.items() if not isinstance(value, str)},
+    )
+    return hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).hexdigest()
+
+
 def thumbnail(rendering: Rendering) -> np.ndarray:
     """Block means, uint8 (8, 8, 3)."""
     block = len(rendering.image) // THUMBNAIL
@@ -77,8 +90,9 @@ def read() -> dict[str, Any]:
 
 
 def differences(golden: dict[str, Any], renderings: dict[str, Rendering], here: str) -> list[str]:
-    """What has changed, a line a picture: exactly on a platform of the file, within the tolerance on another."""
-    found = []
+    """What has changed, a line each: pictures exactly on a platform of the file, within the tolerance on another."""
+    same_shapes = golden.get("handshapes") == handshapes_digest()
+    found = [] if same_shapes else ["handshapes.json: other numbers, which change pictures that are not among these"]
     for key, rendering in renderings.items():
         entry = golden["pictures"].get(key, {"sha256": {}})
         expected = entry["sha256"].get(here)
@@ -102,7 +116,7 @@ def merged(golden: dict[str, Any] | None, renderings: dict[str, Rendering], here
     """The file with this platform added, or begun anew for a new renderer.
 
     Raises:
-        SystemExit: the pictures have changed and `RENDERER` has not.
+        SystemExit: the pictures or the hand shapes have changed and `RENDERER` has not.
     """
     known: dict[str, Any] = {}
     if golden is not None and golden["renderer"] == RENDERER:
@@ -120,7 +134,7 @@ def merged(golden: dict[str, Any] | None, renderings: dict[str, Rendering], here
             "thumbnail": base64.b64encode(thumbnail(rendering).tobytes()).decode(),
         }
         pictures[key] = kept | {"sha256": {**kept["sha256"], here: digest(rendering)}}
-    return {"renderer": RENDERER, "pictures": pictures}
+    return {"renderer": RENDERER, "handshapes": handshapes_digest(), "pictures": pictures}
 
 
 def main(arguments: list[str]) -> None:

@@ -1,6 +1,7 @@
 """The same seed gives the same pictures, in every release of one `RENDERER`."""
 
 import copy
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -45,6 +46,26 @@ def test_one_changed_pixel_is_noticed_on_the_same_platform_and_a_changed_look_on
     brighter = np.clip(original.image.astype(int) + 2, 0, 255).astype(np.uint8)
     look = renderings | {key: replace(original, image=brighter)}
     assert golden.differences(stored, look, "another")[0].startswith(f"{key}: ")
+
+
+def test_a_changed_weight_of_a_hand_shape_is_noticed_on_any_platform_and_a_changed_text_is_not(
+    renderings, tmp_path, monkeypatch
+):
+    stored = golden.merged(None, renderings, HERE)
+    content = json.loads(golden.HANDSHAPES.read_text(encoding="utf-8"))
+    monkeypatch.setattr(golden, "HANDSHAPES", tmp_path / "handshapes.json")
+
+    content["classes"]["G"]["about"] = "Said in other words."
+    golden.HANDSHAPES.write_text(json.dumps(content))
+    assert golden.differences(stored, renderings, HERE) == []
+
+    content["classes"]["G"]["variants"][0]["weight"] += 0.01
+    golden.HANDSHAPES.write_text(json.dumps(content))
+    for platform in (HERE, "another"):
+        (changed,) = golden.differences(stored, renderings, platform)
+        assert changed.startswith("handshapes.json: other numbers")
+    with pytest.raises(SystemExit, match="raise RENDERER"):
+        golden.merged(stored, renderings, HERE)
 
 
 def test_other_pictures_are_not_written_under_the_same_version(renderings):
