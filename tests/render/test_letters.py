@@ -176,12 +176,13 @@ def test_a_disk_that_fills_up_is_said_and_cleaned(tmp_path, monkeypatch):
     [
         ({"per_class": 0}, "per_class must be at least 1; got 0"),
         ({"size": 8}, "size must lie in 16 to 2048 pixels; got 8"),
-        ({"image_format": "gif"}, "image_format must be one of jpg, png"),
+        ({"image_format": "gif"}, "the format must be one of jpg, png; got 'gif'"),
         ({"vary": "weather"}, "no factor or group 'weather'"),
         ({"fixed": {"tone": 12}}, "tone must lie in 1 to 10"),
         ({"size": 2049}, "size must lie in 16 to 2048 pixels; got 2049"),
         ({"workers": 0}, "workers must be at least 1; got 0"),
         ({"vary": "tone", "fixed": {"tone": 3}}, "tone cannot vary while it is fixed"),
+        ({"vary": "tone", "fixed": {"person": 3}}, "tone cannot vary while the person is fixed"),
         ({"vary": "place", "fixed": {"place_x": 0.1, "place_y": 0.1}}, "place cannot vary while it is fixed"),
     ],
 )

@@ -124,29 +124,6 @@ class Factors:
     jpeg_quality: int
 
 
-# What a series varies by one name; every factor is also a group of its own.
-FACTOR_GROUPS: dict[str, tuple[str, ...]] = {
-    "signer": (
-        *("person", "tone", "skin_red", "fingers", "finger_each", "thumb", "girth", "palm", "wrist", "skin_scene"),
-        *("nail_paint", "sleeve", "cloth"),
-    ),
-    "shape": ("fingers", "finger_each", "thumb", "girth", "palm", "wrist"),
-    "pose": ("variant", "looseness", "curl", "spread", "joint_noise"),
-    "rotation": ("pitch", "yaw", "roll"),
-    "distance": ("palm_width", "camera_distance"),
-    "place": ("place_x", "place_y"),
-    "light": (
-        *("light_azimuth", "light_elevation", "light_intensity", "light_warmth", "shadow_sharpness"),
-        *("ambient", "ambient_warmth", "ground", "fill", "back_light", "exposure"),
-    ),
-    "background": ("background", "background_scene", "background_light", "background_blur"),
-    "sensor": (
-        *("blur", "motion_blur", "motion_angle", "gamma", "contrast", "brightness", "saturation"),
-        *("white_red", "white_blue", "noise", "noise_scene", "jpeg_quality"),
-    ),
-}
-
-
 @dataclass(frozen=True)
 class _Law:
     """A distribution: how many uniform numbers it reads, and what it makes of them."""
@@ -275,6 +252,26 @@ _PICTURE_LAWS: dict[str, _Law] = {
     "jpeg_quality": _Law(1, lambda u: 45 + int(51 * u[0])),
 }
 
+# What a series varies by one name; every other factor is also a group of its own.
+FACTOR_GROUPS: dict[str, tuple[str, ...]] = {
+    "person": ("person", *_SIGNER_LAWS),
+    "signer": ("person", *(name for name in _SIGNER_LAWS if name != "hand")),
+    "shape": ("fingers", "finger_each", "thumb", "girth", "palm", "wrist"),
+    "pose": ("variant", "looseness", "curl", "spread", "joint_noise"),
+    "rotation": ("pitch", "yaw", "roll"),
+    "distance": ("palm_width", "camera_distance"),
+    "place": ("place_x", "place_y"),
+    "light": (
+        *("light_azimuth", "light_elevation", "light_intensity", "light_warmth", "shadow_sharpness"),
+        *("ambient", "ambient_warmth", "ground", "fill", "back_light", "exposure"),
+    ),
+    "background": ("background", "background_scene", "background_light", "background_blur"),
+    "sensor": (
+        *("blur", "motion_blur", "motion_angle", "gamma", "contrast", "brightness", "saturation"),
+        *("white_red", "white_blue", "noise", "noise_scene", "jpeg_quality"),
+    ),
+}
+
 FACTOR_NAMES: tuple[str, ...] = tuple(field.name for field in fields(Factors))
 
 
@@ -295,7 +292,7 @@ def draw_factors(
     """
     fixed = dict(fixed or {})
     variants = shapes.classes[class_name]
-    _check_fixed(fixed, len(variants))
+    _check_fixed(fixed, class_name, len(variants))
     values = _draw(_PICTURE_LAWS, (seed, "picture", class_name), index)
     values["variant"] = _weighted([variant.weight for variant in variants], values["variant"])
     if class_name != "nothing":
@@ -305,7 +302,9 @@ def draw_factors(
     return Factors(**values)
 
 
-def vary(group: str, class_name: str, shapes: Handshapes, *, seed: int) -> dict[str, Any]:
+def vary(
+    group: str, class_name: str, shapes: Handshapes, *, seed: int, fixed: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The factors that a series holds while one group varies: those of the class's first picture, less the group.
 
     Args:
@@ -313,21 +312,31 @@ def vary(group: str, class_name: str, shapes: Handshapes, *, seed: int) -> dict[
         class_name: one of `CLASSES`.
         shapes: says which variants there are.
         seed: of the data set.
+        fixed: factors by name that are held at these values instead, also where they are of the group.
 
     Raises:
-        UsageError: no such group or factor.
+        UsageError: no such group or factor, what `draw_factors` raises, or nothing is left to vary.
     """
+    fixed = dict(fixed or {})
     if group not in FACTOR_GROUPS and group not in FACTOR_NAMES:
-        raise UsageError(
-            f"no factor or group {group!r} to vary: pass one of {', '.join((*FACTOR_GROUPS, *FACTOR_NAMES))}"
-        )
-    free = set(FACTOR_GROUPS.get(group, (group,)))
-    base = draw_factors(class_name, shapes, seed=seed, index=0)
-    held = {name: getattr(base, name) for name in FACTOR_NAMES if name not in free}
+        names = dict.fromkeys((*FACTOR_GROUPS, *FACTOR_NAMES))
+        raise UsageError(f"no factor or group {group!r} to vary: pass one of {', '.join(names)}")
+    # Of the first picture as fixed, not as drawn: whoever fixes the person fixes the person's hand.
+    base = draw_factors(class_name, shapes, seed=seed, index=0, fixed=fixed)
+    free = set(FACTOR_GROUPS.get(group, (group,))) - set(fixed)
+    _check_free(group, free - {"person"}, fixed)
     if free & set(_SIGNER_LAWS):
         # The person must be free, too: what belongs to the signer is drawn from the person.
-        held.pop("person", None)
-    return held
+        free |= {"person"} - set(fixed)
+    return {name: getattr(base, name) for name in FACTOR_NAMES if name not in free}
+
+
+def _check_free(group: str, free: set[str], fixed: Mapping[str, Any]) -> None:
+    """Raise UsageError if what is free of a group, less the mere number of the person, is the same in all pictures."""
+    if not free or group in fixed:
+        raise UsageError(f"{group} cannot vary while it is fixed: vary something else, or fix less")
+    if "person" in fixed and free <= set(_SIGNER_LAWS):
+        raise UsageError(f"{group} cannot vary while the person is fixed: vary something else, or do not fix person")
 
 
 def _draw(laws: Mapping[str, _Law], key: tuple[int | str, ...], index: int) -> dict[str, Any]:
@@ -377,7 +386,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 
 
-def _check_fixed(fixed: Mapping[str, Any], variants: int) -> None:
+def _check_fixed(fixed: Mapping[str, Any], class_name: str, variants: int) -> None:
     for name, value in fixed.items():
         if name not in FACTOR_NAMES:
             raise UsageError(f"no factor {name!r} to fix: the factors are {', '.join(FACTOR_NAMES)}")
@@ -389,6 +398,7 @@ def _check_fixed(fixed: Mapping[str, Any], variants: int) -> None:
         if not isinstance(numbers, Sequence) or len(numbers) != _LENGTHS.get(name, 1):
             raise UsageError(f"the factor {name} needs {_LENGTHS.get(name, 1)} numbers; got {value!r}")
         low, high = (0, max(variants - 1, 0)) if name == "variant" else _RANGES.get(name, (-1e6, 1e6))
+        where = f" for class {class_name}, which has no others" if name == "variant" else ""
         for number in numbers:
             if not isinstance(number, int | float | np.integer | np.floating) or not low <= number <= high:
-                raise UsageError(f"the factor {name} must lie in {low:g} to {high:g}; got {value!r}")
+                raise UsageError(f"the factor {name} must lie in {low:g} to {high:g}{where}; got {value!r}")

@@ -19,7 +19,7 @@ from surehand.alphabet import CLASSES
 from surehand.errors import DataError, UsageError
 from surehand.progress import Progress, silent
 
-from ._factors import FACTOR_GROUPS, draw_factors
+from ._factors import draw_factors
 from ._factors import vary as hold_all_but
 from ._handshapes import Handshapes, default_handshapes
 from ._kinematics import JOINTS
@@ -76,7 +76,7 @@ def write_letters(
         The folder.
 
     Raises:
-        UsageError: an argument out of range, a series of which all factors are fixed, or a folder that is not empty.
+        UsageError: an argument out of range, a series in which nothing is left to vary, or a folder that is not empty.
         DataError: the folder cannot be written, or there is no space left.
     """
     folder = Path(folder)
@@ -84,7 +84,7 @@ def write_letters(
     if per_class < 1:
         raise UsageError(f"per_class must be at least 1; got {per_class}")
     if image_format not in FORMATS:
-        raise UsageError(f"image_format must be one of {', '.join(FORMATS)}; got {image_format!r}")
+        raise UsageError(f"the format must be one of {', '.join(FORMATS)}; got {image_format!r}")
     if workers is not None and workers < 1:
         raise UsageError(f"workers must be at least 1; got {workers}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -130,14 +130,10 @@ def made_from(
 
 def _held(name: str, vary: str | None, fixed: dict[str, Any], shapes: Handshapes, seed: int) -> dict[str, Any]:
     """The factors that are the same in all pictures of a class, checked before the first one is rendered."""
-    base = draw_factors(name, shapes, seed=seed, index=0, fixed=fixed)
     if vary is None:
+        draw_factors(name, shapes, seed=seed, index=0, fixed=fixed)
         return fixed
-    held = hold_all_but(vary, name, shapes, seed=seed)
-    if set(FACTOR_GROUPS.get(vary, (vary,))) <= set(fixed):
-        raise UsageError(f"{vary} cannot vary while it is fixed: vary something else, or fix less")
-    # Of the first picture as fixed, not as drawn: whoever fixes the person fixes the person's hand.
-    return {factor: getattr(base, factor) for factor in held} | fixed
+    return hold_all_but(vary, name, shapes, seed=seed, fixed=fixed)
 
 
 def _remove_abandoned(parent: Path, name: str) -> None:
