@@ -196,6 +196,27 @@ def test_masks_beside_letters_are_no_class(tmp_path):
     assert set(load(folder, 16).manifest.classes) == set(CLASSES)
 
 
+def test_masks_in_a_zip_file_are_no_class(tmp_path):
+    folder = write_letters(tmp_path / "set", 1, 16, 0, masks=True)
+    assert set(load(zipped(folder, tmp_path / "set.zip"), 16).manifest.classes) == set(CLASSES)
+
+
+def test_a_nomedia_folder_in_a_zip_file_is_passed_over_as_it_is_in_a_folder(two_classes, fill, tmp_path, cache):
+    # Not the folder that is asked for, nor one whose name only begins alike.
+    passed_over = {
+        ".nomedia": b"",
+        "C/.nomedia": b"",
+        "C/deep/1.png": 201,
+        "B/drafts/.nomedia": b"",
+        "B/drafts/1.png": 202,
+    }
+    fill(two_classes, passed_over | {"B/drafts-of-mine/1.png": 203})
+    folder, archive = load(two_classes, 16), load(zipped(two_classes, tmp_path / "set.zip"), 16)
+    assert archive.manifest.paths == folder.manifest.paths
+    assert len(archive.manifest) == 25
+    assert not list((cache / "zip").rglob("drafts/*.png"))
+
+
 # Renders slowly, so that there is time to kill it; with a limit, no file may grow beyond it.
 JOB = """
 import resource, sys, time

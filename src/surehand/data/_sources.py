@@ -9,7 +9,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from surehand.errors import DataError, MissingPartError
 from surehand.progress import Progress, silent
@@ -84,7 +84,7 @@ def _extract(archive: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as opened:
             _check_archive(archive, opened.infolist())
-            entries = [e for e in opened.infolist() if not e.is_dir() and not ignored(e.filename)]
+            entries = _wanted(opened.infolist())
             total = sum(entry.file_size for entry in entries)
             folder.parent.mkdir(parents=True, exist_ok=True)
             if (free := shutil.disk_usage(folder.parent).free) < total:
@@ -103,6 +103,18 @@ def _extract(archive: Path, folder: Path) -> None:
         raise DataError(f"{archive} could not be extracted into {folder.parent}: {error.strerror or error}.") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _wanted(entries: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    """The files of an archive, less those that are ignored and those below a folder that holds `.nomedia`."""
+    paths = [PurePosixPath(entry.filename) for entry in entries]
+    # The folder that is asked for is read, whatever it holds; that is "." here.
+    passed_over = {path.parent for path in paths if path.name == ".nomedia"} - {PurePosixPath()}
+    return [
+        entry
+        for entry, path in zip(entries, paths, strict=True)
+        if not entry.is_dir() and not ignored(entry.filename) and passed_over.isdisjoint(path.parents)
+    ]
 
 
 def _check_archive(archive: Path, entries: list[zipfile.ZipInfo]) -> None:
