@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 
@@ -101,13 +102,52 @@ def test_a_process_that_was_faster_is_not_disturbed(clean, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [clean.name]
 
 
+def right_after_the_first_look(monkeypatch, event):
+    """Let another process do something once this one has found letters missing or damaged."""
+    looks = []
+
+    def look(folder, wanted):
+        whole = record.is_whole(folder, wanted)
+        looks.append(whole)
+        if len(looks) == 1:
+            assert not whole
+            event()
+        return whole
+
+    monkeypatch.setattr(stored, "is_whole", look)
+
+
+def test_letters_that_another_process_finishes_right_after_the_first_look_are_kept(clean, tmp_path, monkeypatch):
+    right_after_the_first_look(monkeypatch, lambda: shutil.copytree(clean, tmp_path / clean.name))
+    folder = stored_letters(tmp_path, 2, 16, 3, progress=lambda *_: pytest.fail("rendered again"))
+    assert contents(folder) == contents(clean)
+
+
+def test_damaged_letters_that_another_process_removes_first_are_rendered(kept, clean, monkeypatch):
+    first_picture(kept).unlink()
+    right_after_the_first_look(monkeypatch, lambda: shutil.rmtree(kept))
+    assert contents(again(kept)) == contents(clean)
+
+
+def test_damaged_letters_go_at_once_and_leave_nothing(kept, monkeypatch):
+    first_picture(kept).unlink()
+    rmtree = shutil.rmtree
+    seen = []
+    monkeypatch.setattr(
+        stored.shutil, "rmtree", lambda path, **options: seen.append(kept.exists()) or rmtree(path, **options)
+    )
+    again(kept)
+    assert not seen[0]
+    assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+
+
 def test_damaged_letters_that_cannot_be_removed_are_named(kept, monkeypatch):
     first_picture(kept).unlink()
 
-    def refuse(path, **_):
+    def refuse(path, target):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(stored.shutil, "rmtree", refuse)
+    monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(DataError, match=rf"{kept.name} are damaged .* Permission denied\. Remove that folder by hand"):
         again(kept)
 

@@ -30,7 +30,7 @@ FORMATS: dict[str, dict[str, Any]] = {"jpg": {"quality": 95, "subsampling": 0}, 
 # Generous, masks included: noise hardly shrinks in PNG files.
 _BYTES_A_PIXEL = {"jpg": 1.0, "png": 3.5}
 _BYTES_A_PICTURE = 4096
-# A folder in the making that was not written to for an hour is what a killed process left.
+# A hidden folder that was not written to for an hour is what a killed process left.
 _ABANDONED_AFTER = 3600.0
 
 
@@ -92,32 +92,37 @@ def write_letters(
     shapes = shapes or default_handshapes()
     held = {name: _held(name, vary, dict(fixed or {}), shapes, seed) for name in CLASSES}
     parent = folder.absolute().parent
-    unfinished = parent / f".{folder.name}.unfinished-{token_hex(4)}"
+    making = unfinished(folder)
     try:
         parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(parent, folder.name)
         _check_space(parent, per_class * len(CLASSES), size, image_format)
-        unfinished.mkdir()
+        making.mkdir()
         tasks: list[Task] = [
             (name, index, seed, size, held[name], shapes) for name in CLASSES for index in range(per_class)
         ]
-        writer = _Writer(unfinished, image_format, masks, boxes, joints)
+        writer = _Writer(making, image_format, masks, boxes, joints)
         for done, (task, rendering) in enumerate(zip(tasks, in_parallel(tasks, workers), strict=True), 1):
             writer.add(rendering, task[1])
             progress(done, len(tasks), "rendering letters")
         writer.close()
-        write_record(unfinished, made_from(per_class, size, seed, vary, fixed))
+        write_record(making, made_from(per_class, size, seed, vary, fixed))
         if folder.exists():
             folder.rmdir()
-        unfinished.rename(folder)
+        making.rename(folder)
     except OSError as error:
         raise DataError(
             f"Could not write letters into {folder}: {error.strerror or error}. Nothing was left there; free some "
             "space or name another place, then repeat the command."
         ) from error
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(making, ignore_errors=True)
     return folder
+
+
+def unfinished(folder: Path) -> Path:
+    """A hidden neighbour for a folder in the making or in removal; `write_letters` removes what is left of old ones."""
+    return folder.absolute().parent / f".{folder.name}.unfinished-{token_hex(4)}"
 
 
 def made_from(

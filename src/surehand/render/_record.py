@@ -21,8 +21,8 @@ def write_record(folder: Path, made_from: dict[str, Any]) -> None:
 def is_whole(folder: Path, made_from: dict[str, Any]) -> bool:
     """Whether a folder was made by this renderer from exactly this, with no file missing, added or cut short.
 
-    Lengths are compared, not contents: that finds what a power failure or a deleted file leaves, and costs a glance at
-    each file.
+    Lengths are compared, not contents, at the cost of a glance at each file: bytes that changed in place, as a failing
+    disk or a power failure can leave them, go unnoticed.
     """
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from pathlib import Path
 from surehand.errors import DataError, UsageError
 from surehand.progress import Progress, silent
 
-from ._letters import made_from, write_letters
+from ._letters import made_from, unfinished, write_letters
 from ._record import is_whole
 from ._render import RENDERER
 
@@ -27,16 +27,12 @@ def stored_letters(home: Path, per_class: int, size: int, seed: int, *, progress
     """
     folder = home / f"renderer{RENDERER}-{per_class}x{size}px-seed{seed}"
     wanted = made_from(per_class, size, seed)
+    # Asked first: what another process puts there from now on is whole, and not to be removed.
+    found = folder.exists()
     if is_whole(folder, wanted):
         return folder
-    try:
-        if folder.exists():
-            shutil.rmtree(folder)
-    except OSError as error:
-        raise DataError(
-            f"The letters in {folder} are damaged and could not be removed: {error.strerror or error}. "
-            "Remove that folder by hand, then repeat the command."
-        ) from error
+    if found:
+        _remove(folder)
     try:
         return write_letters(folder, per_class, size, seed, progress=progress)
     except (DataError, UsageError):
@@ -44,3 +40,19 @@ def stored_letters(home: Path, per_class: int, size: int, seed: int, *, progress
         if is_whole(folder, wanted):
             return folder
         raise
+
+
+def _remove(folder: Path) -> None:
+    """Remove damaged letters, at once for all other processes, which may find the same damage."""
+    aside = unfinished(folder)
+    try:
+        folder.rename(aside)
+    except FileNotFoundError:  # another process was faster
+        return
+    except OSError as error:
+        raise DataError(
+            f"The letters in {folder} are damaged and could not be removed: {error.strerror or error}. "
+            "Remove that folder by hand, then repeat the command."
+        ) from error
+    # What cannot be removed now is removed with what a killed process left.
+    shutil.rmtree(aside, ignore_errors=True)
