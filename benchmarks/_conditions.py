@@ -1,11 +1,12 @@
 """What every benchmark says of where it ran, and how it sums up its runs."""
 
-import os
 import platform
 import statistics
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
+
+from surehand.processors import cores
 
 
 def conditions(*packages: str) -> str:
@@ -15,7 +16,7 @@ def conditions(*packages: str) -> str:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", *packages))
     return (
-        f"commit {commit.stdout.strip() or '?'}; {_processor()}, {os.cpu_count()} cores, "
+        f"commit {commit.stdout.strip() or '?'}; {_processor()}, {cores()} cores, "
         f"{torch.get_num_threads()} threads; python {platform.python_version()}, {versions}"
     )
 

@@ -1,10 +1,11 @@
 """`surehand doctor`: what this installation has, and what to type for what it lacks."""
 
 import importlib.util
-import os
 import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
+
+from surehand.processors import cores
 
 from ._console import Console
 from ._verb import Outcome, verb
@@ -30,14 +31,14 @@ def doctor(console: Console) -> Outcome:
     flags = _processor_flags()
     result = {
         "versions": versions,
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "bfloat16": "avx512_bf16" in flags or "amx_bf16" in flags,
         "voice": voice,
         "parts": parts,
     }
     lines = [f"{name:<18} {number}" for name, number in versions.items()]
     lines += [
-        f"{'cores':<18} {os.cpu_count()}",
+        f"{'cores':<18} {result['cores']}",
         f"{'bfloat16':<18} {'native' if result['bfloat16'] else 'not native; training will use float32'}",
         f"{'voice':<18} {voice or 'none: pip install hibari-tts'}",
     ]

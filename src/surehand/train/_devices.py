@@ -16,6 +16,7 @@ from lightning_fabric import Fabric
 from surehand.data import Samples
 from surehand.errors import SurehandError
 from surehand.models import build
+from surehand.processors import cores
 from surehand.progress import Progress
 
 from . import _checkpoint as checkpoints
@@ -97,7 +98,7 @@ def _run_processes(job: Path, devices: int, on_step: OnStep, on_epoch: OnEpoch, 
 
 def _environment(rank: int, devices: int, port: int) -> dict[str, str]:
     """What tells Fabric, and the libraries below it, which device a process is."""
-    threads = max(1, (os.cpu_count() or 1) // devices)
+    threads = max(1, cores() // devices)
     return {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
