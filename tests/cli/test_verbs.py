@@ -5,9 +5,11 @@ import resource
 import subprocess
 import sys
 import wave
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from .conftest import surehand, write_folder
@@ -94,6 +96,41 @@ def test_speak_writes_a_wav_file(tmp_path):
     assert answer.code == 0, answer.err
     with wave.open(str(tmp_path / "hello.wav")) as sound:
         assert sound.getnframes() / sound.getframerate() == pytest.approx(answer.json["result"]["seconds"], abs=0.01)
+
+
+@pytest.fixture
+def reads_hi(monkeypatch):
+    """A reader that sees an H, then an I; and which models were asked for."""
+    asked = []
+    sure = torch.eye(2)
+    stand_in = SimpleNamespace(size=8, classes=("H", "I"), probabilities=lambda images: sure[: len(images)])
+    monkeypatch.setattr("surehand.models.load", lambda name: asked.append(name) or stand_in)
+    return asked
+
+
+@pytest.mark.parametrize("suffix", [".png", ".JPEG", ".webp", ".bmp"])
+def test_speak_reads_images_of_every_kind_by_the_reader_or_a_model(suffix, reads_hi, tmp_path):
+    images = [tmp_path / f"{number}{suffix}" for number in (1, 2)]
+    for image in images:
+        Image.new("RGB", (8, 8)).save(image)
+    for model in ([], ["--model", "mine.safetensors"]):
+        answer = surehand("speak", *images, *model, "--out", tmp_path / "hi.wav", "--json")
+        assert answer.json["result"]["text"] == "HI", answer.err
+    assert reads_hi == ["reader", "mine.safetensors"]
+
+
+def test_speak_names_a_missing_image_and_never_speaks_file_names(reads_hi, tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "H.png")
+    for images in (["H.png", "typo.png"], ["typo.png"], ["H.png", "typo"]):
+        answer = surehand("speak", *(tmp_path / name for name in images), "--out", tmp_path / "spoken.wav")
+        assert answer.code == 4
+        assert answer.err == f"Error: {tmp_path / images[-1]} cannot be read: No such file or directory.\n"
+    assert not (tmp_path / "spoken.wav").exists()
+
+
+def test_speak_takes_dots_in_a_text_for_no_image(tmp_path):
+    text = "See e.g. page 1.5"
+    assert surehand("speak", text, "--out", tmp_path / "s.wav", "--json").json["result"]["text"] == text
 
 
 def test_export_writes_one_onnx_file(finished, tmp_path):

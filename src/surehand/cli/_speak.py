@@ -15,7 +15,7 @@ def speak(
     what: Annotated[list[str], typer.Argument(help="A text, or images of letters in order.", show_default=False)],
     model: Annotated[
         str | None,
-        typer.Option(help="The model that reads the images: a file. (default: reader)", show_default=False),
+        typer.Option(help="What reads the images: a model file, or reader. (default: reader)", show_default=False),
     ] = None,
     letters: Annotated[bool, typer.Option("--letters", help="Say the letters one by one.")] = False,
     out: Annotated[Path, typer.Option(help="The WAV file.")] = Path("speech.wav"),
@@ -25,12 +25,22 @@ def speak(
 
     warnings: tuple[str, ...] = ()
     text = " ".join(what)
-    if model is not None or all(Path(w).suffix.lower() in (".jpg", ".jpeg", ".png") and Path(w).exists() for w in what):
+    if model is not None or any(map(_names_image, what)):
         text, warnings = _read(model or "reader", [Path(w) for w in what])
         console.say(f"Read      {text}")
     spoken = speak_(text, out, letters=letters)
     result = {"text": text, "file": str(out), "seconds": spoken.seconds, "engine": spoken.engine}
     return Outcome(result, f"{text}: {out}, {spoken.seconds:.1f} s", warnings, (str(out),))
+
+
+def _names_image(word: str) -> bool:
+    suffix = Path(word).suffix.lower()
+    if not suffix:
+        return False
+    # Imported here: it takes a second, and texts do without it.
+    from surehand.data import IMAGE_SUFFIXES
+
+    return suffix in IMAGE_SUFFIXES
 
 
 def _read(model: str, images: list[Path]) -> tuple[str, tuple[str, ...]]:

@@ -4,7 +4,7 @@ from ._augment import Augmentation, augment, to_images
 from ._cache import cache_folder
 from ._check import Check, check, external_warnings
 from ._dataset import Dataset, Samples, Stacked, joined, load, load_external
-from ._decode import read_image
+from ._decode import IMAGE_SUFFIXES, read_image
 from ._manifest import Manifest, read_manifest, write_manifest
 from ._scan import Quarantined
 from ._sheet import sheet
@@ -13,6 +13,7 @@ from ._split import SPLITS
 from ._stream import LetterStream
 
 __all__ = [
+    "IMAGE_SUFFIXES",
     "SOURCES",
     "SPLITS",
     "Augmentation",
