@@ -9,7 +9,7 @@ from surehand.alphabet import CLASSES
 from surehand.audit import STRESS, stress
 from surehand.errors import UsageError
 from surehand.models import Classifier
-from surehand.render import FACTOR_NAMES
+from surehand.render import BACKGROUNDS, FACTOR_NAMES, HANDS
 
 
 class ReadsBrightness(nn.Module):
@@ -34,6 +34,11 @@ def test_every_series_holds_a_factor_that_exists_at_values_it_can_take(classifie
     for factor in STRESS:
         found = stress(classifier, factor, per_class=1)
         assert [accuracy.n for accuracy in found.accuracy] == [29] * len(STRESS[factor])
+
+
+def test_series_of_hands_and_backgrounds_are_those_of_the_renderer():
+    assert STRESS["hand"] is HANDS
+    assert STRESS["background"] is BACKGROUNDS
 
 
 def test_the_gap_is_between_the_mean_and_the_worst(classifier):

@@ -11,13 +11,13 @@ from surehand.intervals import Proportion, proportion
 from surehand.models import Classifier
 from surehand.progress import Progress, silent
 from surehand.randomness import key_of
-from surehand.render import CLASSES, render_many
+from surehand.render import BACKGROUNDS, CLASSES, HANDS, render_many
 
 # Factors of `surehand.render.Factors` and the values they are held at; all others are drawn as always.
 STRESS: dict[str, tuple[Any, ...]] = {
     "tone": tuple(range(1, 11)),
-    "hand": ("right", "left"),
-    "background": ("plain", "room", "planks", "texture", "clutter"),
+    "hand": HANDS,
+    "background": BACKGROUNDS,
     "back_light": (False, True),
     "palm_width": (0.15, 0.2, 0.3, 0.4, 0.5),
     "roll": (-40, -20, 0, 20, 40),

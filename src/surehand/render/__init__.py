@@ -2,7 +2,7 @@
 
 from surehand.alphabet import CLASSES
 
-from ._factors import FACTOR_GROUPS, FACTOR_NAMES, Factors
+from ._factors import BACKGROUNDS, FACTOR_GROUPS, FACTOR_NAMES, HANDS, Factors
 from ._handshapes import Handshapes, load_handshapes
 from ._kinematics import JOINTS
 from ._letters import write_letters
@@ -12,9 +12,11 @@ from ._stored import stored_letters
 from ._truth import truth_sheet
 
 __all__ = [
+    "BACKGROUNDS",
     "CLASSES",
     "FACTOR_GROUPS",
     "FACTOR_NAMES",
+    "HANDS",
     "JOINTS",
     "RENDERER",
     "Factors",
