@@ -11,6 +11,7 @@ HELP = """Train image classifiers, attack them, explain them, and say whether th
 \b
 surehand run                               the whole audit, on rendered letters
 surehand run PHOTOS --external desk=DIR    the same on your own class folders
+surehand predict reader PHOTO              which letter it is, by the reader that comes along
 surehand evaluate MODEL PHOTOS             accuracy with its interval
 surehand explain MODEL PHOTO               why it says so
 surehand attack MODEL PHOTOS               how little noise fools it

@@ -66,7 +66,7 @@ def _by_factor(console: Console, classifier: Any, data: str, factors: list[str])
     result, lines = {}, []
     for factor in factors:
         found = stress(classifier, factor, per_class=per_class, progress=console.progress("Read"))
-        values = [{"value": v, **asdict(a)} for v, a in zip(found.values, found.accuracy, strict=True)]
+        values = [{"at": v, **asdict(a)} for v, a in zip(found.values, found.accuracy, strict=True)]
         result[factor] = {"mean": found.mean, "gap": found.gap, "values": values}
         lines.append(f"{factor}: mean {100 * found.mean:.1f} %, the worst {100 * found.gap:.1f} points below it")
         lines += [f"  {v!s:>8}  {accuracy}" for v, accuracy in zip(found.values, found.accuracy, strict=True)]
