@@ -1,12 +1,13 @@
-"""Batches for the model, made one step ahead in a thread of their own."""
+"""Batches for the model."""
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, UInt64
 from numpy import ndarray
 from torch import Tensor
 
@@ -27,9 +28,10 @@ class Batch:
 def augmented(
     samples: Samples, plan: Iterable[Int64[ndarray, " _"]], augmentation: Augmentation, *, seed: int, epoch: int
 ) -> Iterator[Batch]:
-    """The batches that `plan` lists, each made while the model works on the one before.
+    """The batches that `plan` lists, each made by as many threads as torch computes with.
 
-    Gathering and augmenting let go of the interpreter lock, so the thread costs the model nothing but processor time.
+    Not one batch ahead in a thread of its own: on a processor that would take a core from the step, whose other threads
+    then wait for it, and cost more than it hides.
 
     Args:
         samples: the training images.
@@ -38,18 +40,29 @@ def augmented(
         seed: of the run.
         epoch: from 0.
     """
+    threads, (height, width, _) = torch.get_num_threads(), samples.pixels.shape[1:]
+    with ThreadPoolExecutor(threads, thread_name_prefix="batches") as pool:
+        for positions in map(np.asarray, plan):
+            ids = samples.ids[positions]
+            images = torch.empty((len(positions), height, width, 3)).permute(0, 3, 1, 2)
+            make = partial(_make, samples, positions, ids, augmentation, seed, epoch, images)
+            list(pool.map(make, np.array_split(np.arange(len(positions)), threads)))
+            keys = torch.from_numpy(dropout_keys(ids, seed=seed, epoch=epoch))
+            yield Batch(images, torch.from_numpy(samples.labels[positions]), keys)
 
-    def make(positions: ndarray) -> Batch:
-        ids = samples.ids[positions]
-        images = augment(samples.pixels_of(positions), ids, seed=seed, epoch=epoch, augmentation=augmentation)
-        keys = torch.from_numpy(dropout_keys(ids, seed=seed, epoch=epoch))
-        return Batch(images, torch.from_numpy(samples.labels[positions]), keys)
 
-    with ThreadPoolExecutor(1, thread_name_prefix="batches") as thread:
-        following: Future[Batch] | None = None
-        for positions in plan:
-            ready, following = following, thread.submit(make, np.asarray(positions))
-            if ready is not None:
-                yield ready.result()
-        if following is not None:
-            yield following.result()
+def _make(
+    samples: Samples,
+    positions: Int64[ndarray, " b"],
+    ids: UInt64[ndarray, " b"],
+    augmentation: Augmentation,
+    seed: int,
+    epoch: int,
+    images: Float[Tensor, "b 3 h w"],
+    part: Int64[ndarray, " p"],
+) -> None:
+    """Fill a part of a batch."""
+    if len(part):
+        rows = slice(int(part[0]), int(part[-1]) + 1)
+        pixels = samples.pixels_of(positions[rows])
+        augment(pixels, ids[rows], seed=seed, epoch=epoch, augmentation=augmentation, out=images[rows])
