@@ -97,12 +97,12 @@ _BY_ARCHITECTURE: dict[str, dict[str, Any]] = {
     "zoo-pvt_v2_b0": {"learning_rate": 3e-4},
 }
 
-# By name, for the readers; docs/results.md has what they reach, and in which time.
+# By name, for the readers; docs/results.md tells what parts of them took and reached.
 RECIPES: dict[str, dict[str, Any]] = {
-    # On the data `letters`: 240,000 letters, each trained on in eight epochs; two cores take an hour at 96 pixels.
+    # On the data `letters`: 240,000 letters, each trained on in eight epochs.
     # Letters never seen before show no overfitting, so nothing stops it early.
     "letters": {"fresh": 10_000, "stay": 8, "epochs": 24, "patience": 24, "learning_rate": 4e-3},
-    # On photographs of the alphabet: goes on from the reader of the package; a quarter of an hour for 14,000 of them.
+    # On photographs of the alphabet: goes on from the reader of the package.
     "letters-and-photographs": {"fresh": 8_000, "stay": 4, "epochs": 8, "learning_rate": 1e-3, "start": "reader"},
 }
 
