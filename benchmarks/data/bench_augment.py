@@ -15,14 +15,13 @@ import torch
 from PIL import Image, ImageEnhance
 
 from benchmarks._conditions import conditions, spread
-from surehand.data import Augmentation, augment, to_images
-from surehand.data._augment import draw
+from surehand.data import Augmentation, augment, draw_augmentation, to_images
 
 BATCH, RUNS = 128, 15
 
 
 def pillow(pixels: np.ndarray, ids: np.ndarray, epoch: int) -> torch.Tensor:
-    drawn = draw(Augmentation(), ids, seed=0, epoch=epoch, height=pixels.shape[1], width=pixels.shape[2])
+    drawn = draw_augmentation(Augmentation(), ids, seed=0, epoch=epoch, height=pixels.shape[1], width=pixels.shape[2])
     images = []
     for picture, affine, colour in zip(pixels, drawn.affine, drawn.colour, strict=True):
         image = Image.fromarray(picture)
@@ -54,12 +53,12 @@ def table(side: int) -> None:
     tensor, out, copy = torch.from_numpy(pixels), to_images(pixels), to_images(pixels)
     ours = "kernel (ours)"
     rivals: dict[str, Callable[[int], object]] = {
-        ours: lambda e: augment(pixels, ids, seed=0, epoch=e, augmentation=Augmentation(), out=out),
+        ours: lambda e: augment(pixels, ids, seed=0, epoch=e, augmentation=Augmentation()),
         "torch grid_sample (ours, for GPUs)": lambda e: augment(
             tensor, ids, seed=0, epoch=e, augmentation=Augmentation()
         ),
         "Pillow, image by image": lambda e: pillow(pixels, ids, e),
-        "bytes to float only": lambda _: to_images(pixels, out),
+        "bytes to float only": lambda _: to_images(pixels),
         "limit: copying the result": lambda _: copy.copy_(out),
     }
     rates: dict[str, list[float]] = {name: [] for name in rivals}

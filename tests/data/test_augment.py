@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from surehand.data import Augmentation, augment, to_images
-from surehand.data._augment import Drawn, draw
+from surehand.data import Augmentation, apply_augmentation, augment, draw_augmentation, to_images
+from surehand.data._augment import Drawn
 from surehand.errors import UsageError
 
 STRONG = Augmentation(
@@ -54,7 +54,7 @@ def slowly(image: np.ndarray, drawn: Drawn, n: int) -> np.ndarray:
 
 
 def test_the_kernel_is_the_slow_one(pixels, ids):
-    drawn = draw(STRONG, ids, seed=3, epoch=2, height=13, width=17)
+    drawn = draw_augmentation(STRONG, ids, seed=3, epoch=2, height=13, width=17)
     found = augment(pixels, ids, seed=3, epoch=2, augmentation=STRONG)
     for n in range(12):
         np.testing.assert_allclose(found[n].permute(1, 2, 0).numpy(), slowly(pixels[n], drawn, n), atol=2e-3)
@@ -109,15 +109,18 @@ def test_no_global_generator_is_touched(pixels, ids):
     assert (np.random.get_state()[1] == states[1]).all()  # noqa: NPY002
 
 
-def test_out_is_filled_and_returned(pixels, ids):
-    out = torch.empty(40, 3, 13, 17, memory_format=torch.channels_last)
-    assert augment(pixels, ids, seed=0, epoch=0, augmentation=STRONG, out=out) is out
-    assert torch.equal(out, augment(pixels, ids, seed=0, epoch=0, augmentation=STRONG))
+@pytest.mark.parametrize("threads", [2, 3, 64])
+def test_any_number_of_threads_makes_the_same_images(pixels, ids, threads):
+    drawn = draw_augmentation(STRONG, ids, seed=0, epoch=0, height=13, width=17)
+    found = apply_augmentation(pixels, drawn, threads=threads)
+    assert torch.equal(found, augment(pixels, ids, seed=0, epoch=0, augmentation=STRONG))
+    assert found.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_out_must_be_channels_last(pixels, ids):
-    with pytest.raises(UsageError, match="channels_last"):
-        augment(pixels, ids, seed=0, epoch=0, augmentation=STRONG, out=torch.empty(40, 3, 13, 17))
+def test_drawing_for_many_is_drawing_for_each(pixels, ids):
+    whole = draw_augmentation(STRONG, ids, seed=0, epoch=0, height=13, width=17)
+    some = draw_augmentation(STRONG, ids[5:9], seed=0, epoch=0, height=13, width=17)
+    assert torch.equal(apply_augmentation(pixels[5:9], whole[5:9]), apply_augmentation(pixels[5:9], some))
 
 
 def test_a_sliced_memory_map_is_read_right(pixels, ids):
@@ -136,7 +139,7 @@ def only(**options) -> Augmentation:
 
 
 def drawn(augmentation: Augmentation, count: int = 4000, side: int = 21) -> Drawn:
-    return draw(augmentation, np.arange(count, dtype=np.uint64), seed=0, epoch=0, height=side, width=side)
+    return draw_augmentation(augmentation, np.arange(count, dtype=np.uint64), seed=0, epoch=0, height=side, width=side)
 
 
 def test_rotation_turns_about_the_middle_within_its_range():

@@ -1,8 +1,8 @@
 """`surehand`: the verbs, one a file."""
 
-import os
-
 import typer
+
+from surehand.processors import let_threads_sleep
 
 from . import _attack, _data, _doctor, _evaluate, _explain, _export, _predict, _run, _speak, _train
 
@@ -57,7 +57,5 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
-    # Threads that spin while they wait for each other make training up to five times slower when another program works
-    # on the same processor. This must be said before torch loads its threads.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    let_threads_sleep()
     app()

@@ -1,6 +1,6 @@
 """Image files -> manifest -> groups -> split -> uint8 cache -> augmented batches."""
 
-from ._augment import Augmentation, augment, to_images
+from ._augment import Augmentation, apply_augmentation, augment, draw_augmentation, to_images
 from ._cache import cache_folder
 from ._check import Check, check, external_warnings
 from ._dataset import Dataset, Samples, Stacked, joined, load, load_external
@@ -24,9 +24,11 @@ __all__ = [
     "Quarantined",
     "Samples",
     "Stacked",
+    "apply_augmentation",
     "augment",
     "cache_folder",
     "check",
+    "draw_augmentation",
     "external_warnings",
     "joined",
     "letters_per_class",

@@ -1,6 +1,10 @@
 """Train-time augmentation: rotation, shift, zoom, flip, colour and erasing, composed and interpolated once."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -92,6 +96,10 @@ class Drawn:
     hole: Int32[np.ndarray, "b 4"]
     fill: Float32[np.ndarray, "b 3"]
 
+    def __getitem__(self, rows: slice) -> "Drawn":
+        """For some images of the batch."""
+        return Drawn(self.affine[rows], self.colour[rows], self.hole[rows], self.fill[rows])
+
 
 def augment(
     pixels: UInt8[np.ndarray, "b h w 3"] | UInt8[Tensor, "b h w 3"],
@@ -100,7 +108,6 @@ def augment(
     seed: int,
     epoch: int,
     augmentation: Augmentation,
-    out: Float32[Tensor, "b 3 h w"] | None = None,
 ) -> Float32[Tensor, "b 3 h w"]:
     """Augment a batch; every image depends on its own pixels and on (seed, epoch, its id) alone.
 
@@ -112,39 +119,71 @@ def augment(
         ids: sample ids, `Samples.ids`.
         seed, epoch: with the id they decide everything random.
         augmentation: ranges.
-        out: where to write, in channels_last memory format, on the CPU; for arrays only.
 
     Returns:
         float32 in [0, 1], channels_last.
     """
-    drawn = draw(augmentation, ids, seed=seed, epoch=epoch, height=pixels.shape[1], width=pixels.shape[2])
+    height, width = pixels.shape[1:3]
+    drawn = draw_augmentation(augmentation, ids, seed=seed, epoch=epoch, height=height, width=width)
+    return apply_augmentation(pixels, drawn)
+
+
+def apply_augmentation(
+    pixels: UInt8[np.ndarray, "b h w 3"] | UInt8[Tensor, "b h w 3"],
+    drawn: Drawn | None,
+    *,
+    threads: int = 1,
+) -> Float32[Tensor, "b 3 h w"]:
+    """Do what was drawn; `augment` is this after `draw_augmentation`, which costs as much for one batch as for many.
+
+    Args:
+        pixels: uint8 RGB, array or tensor.
+        drawn: one entry an image; None leaves the images as they are.
+        threads: that share an array; the result is the same for any number.
+
+    Returns:
+        float32 in [0, 1], channels_last.
+    """
     if isinstance(pixels, Tensor):
-        if out is not None:
-            raise UsageError("out is for arrays; a tensor's result is made on its own device")
         return _augment_tensor(pixels, drawn)
-    tensor, target = _channels_last(pixels, out)
-    if augmentation.is_none:
+    tensor, target = _channels_last(pixels)
+    if drawn is None:
         bytes_to_unit(np.ascontiguousarray(pixels).reshape(-1), target.reshape(-1))
-    else:
-        colour = drawn.colour.copy()
-        colour[:, :, :3] /= 255  # so that bytes go in
-        warp_and_colour(np.ascontiguousarray(pixels), drawn.affine, colour, drawn.hole, drawn.fill, target)
+        return tensor
+    colour = drawn.colour.copy()
+    colour[:, :, :3] /= 255  # so that bytes go in
+    arrays = np.ascontiguousarray(pixels), drawn.affine, colour, drawn.hole, drawn.fill, target
+    bounds = np.linspace(0, len(pixels), threads + 1).astype(int).tolist()
+    first, *others = [[array[start:end] for array in arrays] for start, end in pairwise(bounds)]
+    running = [_pool(threads - 1).submit(warp_and_colour, *part) for part in others]
+    warp_and_colour(*first)  # this thread's share
+    for part in running:
+        part.result()
     return tensor
 
 
-def to_images(
-    pixels: UInt8[np.ndarray, "b h w 3"], out: Float32[Tensor, "b 3 h w"] | None = None
-) -> Float32[Tensor, "b 3 h w"]:
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="augment")
+
+
+if hasattr(os, "register_at_fork"):  # threads do not live on in a forked process
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def to_images(pixels: UInt8[np.ndarray, "b h w 3"]) -> Float32[Tensor, "b 3 h w"]:
     """Bytes to float32 in [0, 1], exactly `pixels / 255`, in channels_last memory format."""
-    tensor, target = _channels_last(pixels, out)
+    tensor, target = _channels_last(pixels)
     bytes_to_unit(np.ascontiguousarray(pixels).reshape(-1), target.reshape(-1))
     return tensor
 
 
-def draw(
+def draw_augmentation(
     augmentation: Augmentation, ids: UInt64[np.ndarray, " b"], *, seed: int, epoch: int, height: int, width: int
-) -> Drawn:
-    """Draw what happens to each image; see `Drawn`."""
+) -> Drawn | None:
+    """Draw what happens to each image; see `Drawn`. None where nothing does."""
+    if augmentation.is_none:
+        return None
     numbers = uniforms(seed, "augment", epoch, ids=ids, columns=len(_DRAWS))
     u = dict(zip(_DRAWS, numbers.T, strict=True))
     signed = {name: 2 * column - 1 for name, column in u.items()}
@@ -199,14 +238,16 @@ def _hole(augmentation: Augmentation, u: dict[str, np.ndarray], height: int, wid
     return np.stack([top, top + tall, left, left + wide], 1).astype(np.int32)
 
 
-def _augment_tensor(pixels: UInt8[Tensor, "b h w 3"], drawn: Drawn) -> Float32[Tensor, "b 3 h w"]:
+def _augment_tensor(pixels: UInt8[Tensor, "b h w 3"], drawn: Drawn | None) -> Float32[Tensor, "b 3 h w"]:
     """The same as the compiled kernel, in torch operations, for devices other than the CPU."""
+    images = pixels.permute(0, 3, 1, 2).float() / 255
+    if drawn is None:
+        return images.contiguous(memory_format=torch.channels_last)
     device, (_, height, width, _) = pixels.device, pixels.shape
     # grid_sample wants coordinates in which the image spans [-1, 1] from edge to edge, both ways.
     to_pixels = np.array([[width / 2, 0, (width - 1) / 2], [0, height / 2, (height - 1) / 2], [0, 0, 1]])
     affine = np.concatenate([drawn.affine, np.broadcast_to([[[0, 0, 1]]], (len(drawn.affine), 1, 3))], 1)
     theta = (np.linalg.inv(to_pixels) @ affine @ to_pixels)[:, :2].astype(np.float32)
-    images = pixels.permute(0, 3, 1, 2).float() / 255
     grid = torch.nn.functional.affine_grid(torch.from_numpy(theta).to(device), list(images.shape), align_corners=False)
     warped = torch.nn.functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
     colour = torch.from_numpy(drawn.colour).to(device)
@@ -221,13 +262,8 @@ def _augment_tensor(pixels: UInt8[Tensor, "b h w 3"], drawn: Drawn) -> Float32[T
 
 
 def _channels_last(
-    pixels: UInt8[np.ndarray, "b h w 3"], out: Float32[Tensor, "b 3 h w"] | None
+    pixels: UInt8[np.ndarray, "b h w 3"],
 ) -> tuple[Float32[Tensor, "b 3 h w"], Float32[np.ndarray, "b h w 3"]]:
-    """The tensor to return and the same memory as a (b, h, w, 3) array."""
-    b, h, w, _ = pixels.shape
-    if out is None:
-        out = torch.empty((b, h, w, 3)).permute(0, 3, 1, 2)
-    nhwc = out.permute(0, 2, 3, 1)
-    if out.device.type != "cpu" or tuple(nhwc.shape) != pixels.shape or not nhwc.is_contiguous():
-        raise UsageError(f"out must be a channels_last CPU tensor of shape {(b, 3, h, w)}; got {tuple(out.shape)}")
-    return out, nhwc.numpy()
+    """An empty tensor to return and the same memory as a (b, h, w, 3) array."""
+    memory = torch.empty(pixels.shape)
+    return memory.permute(0, 3, 1, 2), memory.numpy()

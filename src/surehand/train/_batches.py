@@ -1,19 +1,20 @@
 """Batches for the model."""
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt64
+from jaxtyping import Float, Int64
 from numpy import ndarray
 from torch import Tensor
 
-from surehand.data import Augmentation, Samples, augment
+from surehand.data import Augmentation, Samples, apply_augmentation, draw_augmentation
 
 from ._order import dropout_keys
+
+# Drawing costs the interpreter as much for one batch as for many, so it is done for so many at once.
+_DRAWN_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Batch:
 
 
 def augmented(
-    samples: Samples, plan: Iterable[Int64[ndarray, " _"]], augmentation: Augmentation, *, seed: int, epoch: int
+    samples: Samples, plan: Sequence[Int64[ndarray, " _"]], augmentation: Augmentation, *, seed: int, epoch: int
 ) -> Iterator[Batch]:
     """The batches that `plan` lists, each made by as many threads as torch computes with.
 
@@ -41,28 +42,14 @@ def augmented(
         epoch: from 0.
     """
     threads, (height, width, _) = torch.get_num_threads(), samples.pixels.shape[1:]
-    with ThreadPoolExecutor(threads, thread_name_prefix="batches") as pool:
-        for positions in map(np.asarray, plan):
-            ids = samples.ids[positions]
-            images = torch.empty((len(positions), height, width, 3)).permute(0, 3, 1, 2)
-            make = partial(_make, samples, positions, ids, augmentation, seed, epoch, images)
-            list(pool.map(make, np.array_split(np.arange(len(positions)), threads)))
-            keys = torch.from_numpy(dropout_keys(ids, seed=seed, epoch=epoch))
-            yield Batch(images, torch.from_numpy(samples.labels[positions]), keys)
-
-
-def _make(
-    samples: Samples,
-    positions: Int64[ndarray, " b"],
-    ids: UInt64[ndarray, " b"],
-    augmentation: Augmentation,
-    seed: int,
-    epoch: int,
-    images: Float[Tensor, "b 3 h w"],
-    part: Int64[ndarray, " p"],
-) -> None:
-    """Fill a part of a batch."""
-    if len(part):
-        rows = slice(int(part[0]), int(part[-1]) + 1)
-        pixels = samples.pixels_of(positions[rows])
-        augment(pixels, ids[rows], seed=seed, epoch=epoch, augmentation=augmentation, out=images[rows])
+    for first in range(0, len(plan), _DRAWN_AT_ONCE):
+        some = plan[first : first + _DRAWN_AT_ONCE]
+        positions = np.concatenate(some)
+        ids, labels = samples.ids[positions], torch.from_numpy(samples.labels[positions])
+        keys = torch.from_numpy(dropout_keys(ids, seed=seed, epoch=epoch))
+        drawn = draw_augmentation(augmentation, ids, seed=seed, epoch=epoch, height=height, width=width)
+        ends = np.cumsum([len(batch) for batch in some]).tolist()
+        for batch, end in zip(some, ends, strict=True):
+            rows = slice(end - len(batch), end)
+            images = apply_augmentation(samples.pixels_of(batch), drawn and drawn[rows], threads=threads)
+            yield Batch(images, labels[rows], keys[rows])
