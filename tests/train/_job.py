@@ -21,7 +21,7 @@ def noise(n: int, seed: int) -> Samples:
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
-    settings = Settings(epochs=3, batch=16, precision="bfloat16", schedule="plateau", patience=2)
+    settings = Settings(epochs=3, batch=16, optimizer="muon", precision="bfloat16", schedule="plateau", patience=2)
     result = train("cnn", noise(150, 0), noise(50, 1), settings, folder=folder, save_every=0)
     torch.save(result.model.state_dict(), folder / "final.pt")
     print("done", flush=True)

@@ -58,9 +58,24 @@ RateOption = Annotated[
     float | None,
     typer.Option("--learning-rate", help="The largest learning rate.", rich_help_panel=TRAINING, show_default=False),
 ]
+OptimizerOption = Annotated[
+    str | None, typer.Option(help="adamw or muon.", rich_help_panel=TRAINING, show_default=False)
+]
 ScheduleOption = Annotated[
     str | None,
     typer.Option(help="constant, step, cosine, one-cycle or plateau.", rich_help_panel=TRAINING, show_default=False),
+]
+FreshOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Letters rendered anew for each epoch, beside the images of DATA.",
+        rich_help_panel=TRAINING,
+        show_default=False,
+    ),
+]
+StayOption = Annotated[
+    int | None,
+    typer.Option(help="Epochs that such a letter stays.", rich_help_panel=TRAINING, show_default=False),
 ]
 PatienceOption = Annotated[
     int | None,

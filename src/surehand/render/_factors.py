@@ -190,7 +190,7 @@ def _beta(a: float, b: float) -> _Law:
 
 
 _SIGNER_LAWS: dict[str, _Law] = {
-    "hand": _choice({"right": 0.7, "left": 0.3}),
+    "hand": _choice({"right": 0.85, "left": 0.15}),
     "tone": _uniform(1.0, 10.0),
     "skin_red": _normal(0.0, 0.05),
     "fingers": _size(0.05),

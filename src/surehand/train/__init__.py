@@ -14,6 +14,7 @@ from ._evaluation import (
     reliability,
 )
 from ._loop import Step, train
+from ._optimizers import OPTIMIZERS
 from ._order import batches, dropout_keys, shard
 from ._probe import Choice, probe
 from ._result import Epoch, TrainResult
@@ -22,6 +23,7 @@ from ._settings import RECIPES, Settings, augmentation_from, recipe
 from ._start import beyond_settings, starting_classifier
 
 __all__ = [
+    "OPTIMIZERS",
     "RECIPES",
     "SCHEDULES",
     "Bin",

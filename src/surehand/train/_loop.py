@@ -28,6 +28,7 @@ from . import _checkpoint as checkpoints
 from ._batch_statistics import ENOUGH_BATCHES, lagging, settle
 from ._batches import Batch, augmented
 from ._early_stopping import Stopping, observe, reason_to_stop
+from ._optimizers import OPTIMIZERS
 from ._order import batches, shard
 from ._probe import Choice, laid_out, probe
 from ._result import Epoch, TrainResult
@@ -203,7 +204,7 @@ class _Run:
             self.model.load_state_dict(saved.weights)
         if fabric.world_size > 1:
             synchronise(self.model)
-        self.optimizer = _optimizer(self.model, settings)
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.model, settings.learning_rate, settings.weight_decay)
         self.forward, self._fabric_optimizer = fabric.setup(self.model, self.optimizer)
         if saved:
             checkpoints.unflatten(self.optimizer, saved.optimizer)
@@ -344,7 +345,7 @@ class _Run:
     def _set_learning_rate(self, done: float) -> None:
         factor = SCHEDULES[self.settings.schedule](Moment(done, self.state.stopping.plateaus))
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * factor
+            group["lr"] = group["initial_lr"] * factor
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.fabric.device.type, torch.bfloat16, enabled=self.choice.precision == "bfloat16")
@@ -372,15 +373,6 @@ def _choose(fabric: Fabric, model: nn.Module, size: int, settings: Settings) -> 
         return probe(model, size, settings.batch, settings.precision)
     # Every device must choose alike, and probes that run side by side disturb each other.
     return Choice("float32" if settings.precision == "auto" else settings.precision, "channels_last", {})
-
-
-def _optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    parameters = list(model.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 
 
 def _identity(

@@ -6,6 +6,7 @@ from typing import Any
 from surehand.data import Augmentation
 from surehand.errors import UsageError
 
+from ._optimizers import OPTIMIZERS
 from ._probe import PRECISIONS
 from ._schedule import SCHEDULES
 
@@ -18,7 +19,8 @@ class Settings:
         epochs: at most so many passes over the training images; early stopping may end sooner.
         batch: images a step, over all devices together; at least 2. An epoch is cut into nearly equal batches of at
             most this many, so there is no tiny last one.
-        learning_rate: the largest rate of the schedule, for AdamW (Loshchilov and Hutter, ICLR 2019).
+        optimizer: a name in `OPTIMIZERS`.
+        learning_rate: the largest rate of the schedule.
         weight_decay: decoupled, on weights of two or more dimensions only.
         schedule: a name in `SCHEDULES`.
         label_smoothing: in [0, 1).
@@ -35,6 +37,7 @@ class Settings:
 
     epochs: int = 20
     batch: int = 128
+    optimizer: str = "adamw"
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     schedule: str = "cosine"
@@ -64,6 +67,8 @@ class Settings:
             raise UsageError(f"batch {self.batch} is too small for {self.devices} devices; give at least 2 a device.")
         if self.precision not in ("auto", *PRECISIONS):
             raise UsageError(f"precision must be one of auto, {', '.join(PRECISIONS)}; got {self.precision!r}.")
+        if self.optimizer not in OPTIMIZERS:
+            raise UsageError(f"optimizer must be one of {', '.join(OPTIMIZERS)}; got {self.optimizer!r}.")
         if self.schedule not in SCHEDULES:
             raise UsageError(f"schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}.")
 
@@ -101,7 +106,14 @@ _BY_ARCHITECTURE: dict[str, dict[str, Any]] = {
 RECIPES: dict[str, dict[str, Any]] = {
     # On the data `letters`: 240,000 letters, each trained on in eight epochs.
     # Letters never seen before show no overfitting, so nothing stops it early.
-    "letters": {"fresh": 10_000, "stay": 8, "epochs": 24, "patience": 24, "learning_rate": 4e-3},
+    "letters": {
+        "fresh": 10_000,
+        "stay": 8,
+        "epochs": 24,
+        "patience": 24,
+        "optimizer": "muon",
+        "learning_rate": 1.5e-2,
+    },
     # On photographs of the alphabet: goes on from the reader of the package.
     "letters-and-photographs": {"fresh": 8_000, "stay": 4, "epochs": 8, "learning_rate": 1e-3, "start": "reader"},
 }
