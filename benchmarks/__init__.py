@@ -1,5 +1,5 @@
 """What Surehand costs, beside its peers and the physical limits; `python -m benchmarks` runs all."""
 
-from surehand.processors import let_threads_sleep
+from surehand.processors import shorten_spinning
 
-let_threads_sleep()  # as the command line does
+shorten_spinning()  # as the command line does

@@ -1,6 +1,6 @@
 """What at most 400,000 parameters learn from rendered letters alone, in at most ten minutes on two cores.
 
-    python -m benchmarks.train.bench_letters [--photos DIR] [--epochs 22] [--fresh 3000] [--stay 16]
+    python -m benchmarks.train.bench_letters [--photos DIR] [--epochs 17] [--fresh 3000] [--stay 16]
 
 The seconds are those of the whole command, from an empty cache: every letter is rendered in them. DIR holds the sets of
 docs/photographs.md; none is trained on. Exits with 1 where a limit is missed.
@@ -34,7 +34,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, help="the folder of the sets of photographs")
-    parser.add_argument("--epochs", type=int, default=22)
+    parser.add_argument("--epochs", type=int, default=17)
     parser.add_argument("--fresh", type=int, default=3000)
     parser.add_argument("--stay", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,4 +1,4 @@
-"""The reader against what its description says."""
+"""The readers against what their descriptions say."""
 
 import pytest
 import torch
@@ -8,16 +8,17 @@ from torch.utils.flop_counter import FlopCounterMode
 from surehand.models import blank, build
 
 
-@pytest.mark.parametrize(("name", "parameters", "limit"), [("reader", 2_659_341, 3e6), ("small_reader", 376_765, 4e5)])
+@pytest.mark.parametrize(("name", "parameters", "limit"), [("reader", 2_659_341, 3e6), ("small_reader", 380_037, 4e5)])
 def test_parameters(name, parameters, limit):
     assert sum(parameter.numel() for parameter in blank(name, 29, 96).parameters()) == parameters <= limit
 
 
-def test_operations():
-    model = blank("reader", 29, 96).eval()
+@pytest.mark.parametrize(("name", "size", "operations"), [("reader", 96, 0.262e9), ("small_reader", 64, 0.087e9)])
+def test_operations(name, size, operations):
+    model = blank(name, 29, size).eval()
     with FlopCounterMode(display=False) as counter:
-        model(torch.empty(1, 3, 96, 96, device="meta"))
-    assert counter.get_total_flops() == pytest.approx(0.262e9, rel=0.01)
+        model(torch.empty(1, 3, size, size, device="meta"))
+    assert counter.get_total_flops() == pytest.approx(operations, rel=0.01)
 
 
 def test_forward_pass_is_stem_stages_mean_and_output(unlike_new):
@@ -46,3 +47,25 @@ def test_forward_pass_is_stem_stages_mean_and_output(unlike_new):
 def test_every_residual_unit_starts_as_the_identity():
     model = build("reader", 29, 64)
     assert all(unit.norm.weight.eq(0).all() for stage in model.stages for unit in stage[1:])
+
+
+def test_small_forward_pass_is_convolutions_maxima_mean_and_output(unlike_new):
+    model = unlike_new("small_reader", 4, 64)
+    state = model.state_dict()
+
+    def convolve(x, name, stride=1):
+        x = F.conv2d(x, state[f"{name}.convolution.weight"], stride=stride, padding=1)
+        mean, variance, scale, shift = (
+            state[f"{name}.norm.{part}"][:, None, None] for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        return F.relu((x - mean) / (variance + 1e-5).sqrt() * scale + shift)
+
+    images = torch.rand(2, 3, 64, 64, dtype=torch.double, generator=torch.Generator().manual_seed(0))
+    x = (images - 0.5) / 0.25
+    for stage in range(3):
+        x = convolve(x, f"stages.{stage}.0", stride=1 if stage else 2)
+        x = convolve(x, f"stages.{stage}.1")
+        if stage < 2:
+            x = x.unfold(2, 2, 2).unfold(3, 2, 2).amax((4, 5))
+    logits = x.mean((2, 3)) @ state["output.weight"].T + state["output.bias"]
+    assert torch.allclose(model(images), logits, atol=1e-9)

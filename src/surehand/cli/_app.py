@@ -2,7 +2,7 @@
 
 import typer
 
-from surehand.processors import let_threads_sleep
+from surehand.processors import shorten_spinning
 
 from . import _attack, _data, _doctor, _evaluate, _explain, _export, _predict, _run, _speak, _train
 
@@ -57,5 +57,5 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
-    let_threads_sleep()
+    shorten_spinning()
     app()

@@ -14,6 +14,7 @@ from ._export import export_onnx
 from ._normalise import Normalise
 from ._reader import Reader
 from ._resnet18 import ResNet18
+from ._small_reader import SmallReader
 from ._table import ARCHITECTURES, MODELS, blank, build
 from ._vit import ViT
 from ._zoo import ZOO
@@ -31,6 +32,7 @@ __all__ = [
     "Normalise",
     "Reader",
     "ResNet18",
+    "SmallReader",
     "ViT",
     "blank",
     "build",

@@ -14,6 +14,7 @@ from ._darknet53 import Darknet53
 from ._initialise import initialise
 from ._reader import Reader
 from ._resnet18 import ResNet18
+from ._small_reader import SmallReader
 from ._vit import ViT
 from ._zoo import ZOO, Zoo
 
@@ -26,7 +27,7 @@ MODELS: dict[str, Constructor] = {
     "convnext": lambda classes, size: ConvNeXt(classes, size),
     "vit": lambda classes, size: ViT(classes, size),
     "reader": lambda classes, size: Reader(classes),
-    "small_reader": lambda classes, size: Reader(classes, stem=24, widths=(32, 48, 64, 88), units=(1, 1, 1, 1)),
+    "small_reader": lambda classes, size: SmallReader(classes),
 }
 
 # All that has a name: the networks written here, and those that the optional part transformers brings.
