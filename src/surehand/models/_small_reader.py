@@ -15,7 +15,7 @@ class SmallReader(nn.Module):
     """Plain 3x3 convolutions in stages (Simonyan and Zisserman, ICLR 2015).
 
     The first convolution halves height and width, and so does the maximum between two stages: the maps of a 64 pixel
-    image are 32, 16 and 8 wide. 380,037 parameters with 29 classes, at any image size of at least 8; 0.087 GFLOP (2 per
+    image are 32, 16 and 8 wide. 380,037 parameters with 29 classes, at any image size of at least 8; 0.084 GFLOP (2 per
     multiply-add) at 64 pixels.
 
     Args:
