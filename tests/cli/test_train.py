@@ -16,14 +16,21 @@ from .conftest import surehand
     ("options", "code", "message"),
     [
         (["--recipe", "bread"], 2, "no recipe 'bread'; choose from letters, letters-and-photographs"),
+        (["--optimizer", "bread"], 2, "optimizer must be one of adamw, muon; got 'bread'"),
+        (["--fresh", "-1"], 2, "fresh must be at least 0; got -1"),
         (["--start", "nowhere.safetensors"], 3, "There is no model file nowhere.safetensors"),
         (["--model", "cnn", "--recipe", "letters-and-photographs"], 3, "reader is a reader; it cannot be the start of"),
     ],
 )
-def test_a_recipe_or_start_that_does_not_fit_is_told_before_anything_is_read(options, code, message, monkeypatch):
+def test_a_recipe_or_start_that_does_not_fit_is_told_before_anything_is_done(
+    options, code, message, monkeypatch, tmp_path
+):
     monkeypatch.setattr("surehand.audit._audit.load", pytest.fail)
+    monkeypatch.chdir(tmp_path)
     answer = surehand("train", "letters", *options)
     assert answer.code == code
+    assert "Folder" not in answer.err
+    assert not list(tmp_path.iterdir())
     assert message in " ".join(answer.err.split())
 
 

@@ -94,8 +94,9 @@ def train_model(
     Returns:
         What `run.json` holds of a model's training.
     """
-    tell, folder, name = narrator or Silent(), RunFolder(path), settings.models[0]
-    training = settings.for_model(name)  # what is wrong with it is told before anything is read
+    tell, name = narrator or Silent(), settings.models[0]
+    training = settings.for_model(name)  # what is wrong with it is told before anything is read or written
+    folder = RunFolder(path)
     dataset = _load(settings, cache, tell)
     return _without_files(train_stage(folder, name, dataset, training, cache, [], tell))
 

@@ -76,6 +76,7 @@ def train(
         devices=devices,
     )
     settings = AuditSettings(source=data, models=(model,), size=size, recipe=recipe or "", training=training, seed=seed)
+    settings.for_model(model)  # wrong options are told before the folder
     folder = out or new_run_folder(data)
     console.say(f"Folder    {folder}")
     try:

@@ -1,6 +1,6 @@
 """The small reader: what a few minutes of training on a processor can teach to read letters."""
 
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -27,11 +27,9 @@ class SmallReader(nn.Module):
         super().__init__()
         # Mean 0.5: the zeros that pad each convolution are then mid-grey, the least surprising surrounding.
         self.normalise = Normalise(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
-        channels = iter(pairwise((3, *(width for stage in stages for width in stage))))
-        strides = iter((2,))
-        self.stages = nn.Sequential(
-            *(nn.Sequential(*(Convolution(*next(channels), next(strides, 1)) for _ in stage)) for stage in stages)
-        )
+        widths = [width for stage in stages for width in stage]
+        convolutions = iter([Convolution(3, widths[0], stride=2), *(Convolution(i, o) for i, o in pairwise(widths))])
+        self.stages = nn.Sequential(*(nn.Sequential(*islice(convolutions, len(stage))) for stage in stages))
         self.dropout = Dropout(0.2)
         self.output = nn.Linear(stages[-1][-1], classes)
 

@@ -39,8 +39,8 @@ def muon(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.Opti
     kernels = [m.weight for m in convolutions[1:]]
     chosen = {id(kernel) for kernel in kernels}
     others = [p for p in model.parameters() if id(p) not in chosen]
-    group = {"params": kernels, "lr": rate, "initial_lr": rate, "weight_decay": weight_decay, "orthogonal": True}
-    return Muon([group] * bool(kernels) + _groups(others, _ADAMW_SHARE * rate, weight_decay))
+    turned = [{**group, "orthogonal": True} for group in _groups(kernels, rate, weight_decay)]
+    return Muon([*turned, *_groups(others, _ADAMW_SHARE * rate, weight_decay)])
 
 
 # By the name that `Settings.optimizer` takes.
@@ -48,7 +48,7 @@ OPTIMIZERS: dict[str, Callable[[nn.Module, float, float], torch.optim.Optimizer]
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose step is made orthogonal (Jordan et al., "Muon", 2024), and AdamW for groups that ask for it not.
+    """Momentum whose step is made orthogonal (Jordan et al., "Muon", 2024), and AdamW for all other groups.
 
     A kernel counts as the matrix of its output channels by all else. The step is scaled by 0.2 sqrt(longer side), which
     gives its entries the size of AdamW's (Liu et al., "Muon is Scalable for LLM Training", 2025, equation 4).
@@ -118,7 +118,7 @@ def orthogonal(matrix: Float[Tensor, "m n"]) -> Float[Tensor, "m n"]:
     return (x.T if len(matrix) > matrix.shape[1] else x).to(matrix.dtype)
 
 
-def _groups(parameters: Iterable[nn.Parameter], rate: float, weight_decay: float) -> list[dict[str, Any]]:
+def _groups(parameters: Iterable[Tensor], rate: float, weight_decay: float) -> list[dict[str, Any]]:
     parameters = list(parameters)
     decays = (weight_decay, [p for p in parameters if p.dim() > 1]), (0.0, [p for p in parameters if p.dim() <= 1])
     rates = {"lr": rate, "initial_lr": rate}
