@@ -124,7 +124,8 @@ def test_speak_names_a_missing_image_and_never_speaks_file_names(reads_hi, tmp_p
     for images in (["H.png", "typo.png"], ["typo.png"], ["H.png", "typo"]):
         answer = surehand("speak", *(tmp_path / name for name in images), "--out", tmp_path / "spoken.wav")
         assert answer.code == 4
-        assert answer.err == f"Error: {tmp_path / images[-1]} cannot be read: No such file or directory.\n"
+        missing = f"{tmp_path / images[-1]} cannot be read: No such file or directory."
+        assert answer.err == f"Error: {missing} Give the path of an image file.\n"
     assert not (tmp_path / "spoken.wav").exists()
 
 

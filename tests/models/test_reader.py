@@ -5,15 +5,16 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from surehand.models import blank, build
+from surehand.errors import UsageError
+from surehand.models import blank, build, sample_keys
 
 
-@pytest.mark.parametrize(("name", "parameters", "limit"), [("reader", 2_659_341, 3e6), ("small_reader", 380_037, 4e5)])
+@pytest.mark.parametrize(("name", "parameters", "limit"), [("reader", 2_955_701, 3e6), ("small_reader", 380_037, 4e5)])
 def test_parameters(name, parameters, limit):
     assert sum(parameter.numel() for parameter in blank(name, 29, 96).parameters()) == parameters <= limit
 
 
-@pytest.mark.parametrize(("name", "size", "operations"), [("reader", 96, 0.262e9), ("small_reader", 64, 0.0836e9)])
+@pytest.mark.parametrize(("name", "size", "operations"), [("reader", 96, 1.443e9), ("small_reader", 64, 0.0836e9)])
 def test_operations(name, size, operations):
     model = blank(name, 29, size).eval()
     with FlopCounterMode(display=False) as counter:
@@ -21,51 +22,83 @@ def test_operations(name, size, operations):
     assert counter.get_total_flops() == pytest.approx(operations, rel=0.01)
 
 
-def test_forward_pass_is_stem_stages_mean_and_output(unlike_new):
+def convolved(state, x, name, stride=1, norm="norm"):
+    """What a convolution of the readers does to x, written out; `norm` is the name of its normalisation."""
+    kernel = f"{name}.convolution.weight" if norm == "norm" else f"{name}.weight"
+    x = F.conv2d(x, state[kernel], stride=stride, padding=1)
+    name = f"{name}.norm" if norm == "norm" else norm
+    mean, variance, scale, shift = (
+        state[f"{name}.{part}"][:, None, None] for part in ("running_mean", "running_var", "weight", "bias")
+    )
+    return (x - mean) / (variance + 1e-5).sqrt() * scale + shift
+
+
+def plain(state, x, trunk, stages):
+    for stage, convolutions in enumerate(stages):
+        if stage:
+            x = x.unfold(2, 2, 2).unfold(3, 2, 2).amax((4, 5))
+        for number in range(convolutions):
+            first = stage == number == 0
+            x = F.relu(convolved(state, x, f"{trunk}.stages.{stage}.{number}", stride=2 if first else 1))
+    return x.mean((2, 3))
+
+
+def residual(state, x, trunk, stages):
+    x = F.relu(convolved(state, x, f"{trunk}.stem", stride=2))
+    for stage, units in enumerate(stages):
+        x = F.relu(convolved(state, x, f"{trunk}.stages.{stage}.0", stride=2))
+        for unit in range(1, units + 1):
+            name = f"{trunk}.stages.{stage}.{unit}"
+            inner = F.relu(convolved(state, x, f"{name}.first"))
+            x = F.relu(x + convolved(state, inner, f"{name}.second", norm=f"{name}.norm"))
+    return x.mean((2, 3))
+
+
+def test_reads_by_the_mean_of_two_trunks_over_three_views(unlike_new):
     model = unlike_new("reader", 4, 64)
     state = model.state_dict()
-
-    def convolve(x, convolution, norm, stride=1):
-        x = F.conv2d(x, state[f"{convolution}.weight"], stride=stride, padding=1)
-        mean, variance, scale, shift = (
-            state[f"{norm}.{part}"][:, None, None] for part in ("running_mean", "running_var", "weight", "bias")
-        )
-        return (x - mean) / (variance + 1e-5).sqrt() * scale + shift
-
     images = torch.rand(2, 3, 64, 64, dtype=torch.double, generator=torch.Generator().manual_seed(0))
-    x = F.relu(convolve((images - 0.5) / 0.25, "stem.convolution", "stem.norm", stride=2))
-    for stage, units in enumerate((1, 2, 2, 1)):
-        name = f"stages.{stage}"
-        x = F.relu(convolve(x, f"{name}.0.convolution", f"{name}.0.norm", stride=2))
-        for unit in range(1, units + 1):
-            inner = F.relu(convolve(x, f"{name}.{unit}.first.convolution", f"{name}.{unit}.first.norm"))
-            x = F.relu(x + convolve(inner, f"{name}.{unit}.second", f"{name}.{unit}.norm"))
-    logits = x.mean((2, 3)) @ state["output.weight"].T + state["output.bias"]
+    reduced = F.interpolate(images, (56, 56), mode="bilinear")
+    logits = torch.zeros(2, 4, dtype=torch.double)
+    for view in (images, images[:, :, 3:61, 3:61], reduced):
+        x = (view - 0.5) / 0.25
+        for features, weight in zip(
+            (plain(state, x, "plain", (2, 2, 2, 2)), residual(state, x, "residual", (1, 2, 2, 1))),
+            state["output.weight"].split((288, 152), dim=1),
+            strict=True,
+        ):
+            logits += (features @ weight.T + state["output.bias"]) / 6
     assert torch.allclose(model(images), logits, atol=1e-9)
+
+
+def test_in_training_each_image_teaches_one_trunk():
+    model = build("reader", 4, 32)
+    model.dropout.p = 0.0
+    images = torch.rand(64, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    taught = []
+    with sample_keys(model, torch.arange(64)):
+        logits = model(images)
+        for row in logits:
+            (gradient,) = torch.autograd.grad(row.sum(), model.output.weight, retain_graph=True)
+            taught.append(tuple(bool(part.any()) for part in gradient.split((288, 152), dim=1)))
+    assert set(taught) == {(True, False), (False, True)}
+    assert 16 < sum(plain for plain, _ in taught) < 48
 
 
 def test_every_residual_unit_starts_as_the_identity():
     model = build("reader", 29, 64)
-    assert all(unit.norm.weight.eq(0).all() for stage in model.stages for unit in stage[1:])
+    assert all(unit.norm.weight.eq(0).all() for stage in model.residual.stages for unit in stage[1:])
 
 
-def test_small_forward_pass_is_convolutions_maxima_mean_and_output(unlike_new):
+def test_small_reader_is_convolutions_maxima_mean_and_output(unlike_new):
     model = unlike_new("small_reader", 4, 64)
     state = model.state_dict()
-
-    def convolve(x, name, stride=1):
-        x = F.conv2d(x, state[f"{name}.convolution.weight"], stride=stride, padding=1)
-        mean, variance, scale, shift = (
-            state[f"{name}.norm.{part}"][:, None, None] for part in ("running_mean", "running_var", "weight", "bias")
-        )
-        return F.relu((x - mean) / (variance + 1e-5).sqrt() * scale + shift)
-
     images = torch.rand(2, 3, 64, 64, dtype=torch.double, generator=torch.Generator().manual_seed(0))
-    x = (images - 0.5) / 0.25
-    for stage in range(3):
-        x = convolve(x, f"stages.{stage}.0", stride=1 if stage else 2)
-        x = convolve(x, f"stages.{stage}.1")
-        if stage < 2:
-            x = x.unfold(2, 2, 2).unfold(3, 2, 2).amax((4, 5))
-    logits = x.mean((2, 3)) @ state["output.weight"].T + state["output.bias"]
+    features = plain(state, (images - 0.5) / 0.25, "trunk", (2, 2, 2))
+    logits = features @ state["output.weight"].T + state["output.bias"]
     assert torch.allclose(model(images), logits, atol=1e-9)
+
+
+def test_too_few_pixels_are_refused():
+    with pytest.raises(UsageError, match="at least 32 pixels; got 31"):
+        blank("reader", 4, 31)

@@ -96,8 +96,8 @@ def train_model(
     """
     tell, name = narrator or Silent(), settings.models[0]
     training = settings.for_model(name)  # what is wrong with it is told before anything is read or written
+    dataset = _load(settings, cache, tell)  # so is what is wrong with the images
     folder = RunFolder(path)
-    dataset = _load(settings, cache, tell)
     return _without_files(train_stage(folder, name, dataset, training, cache, [], tell))
 
 

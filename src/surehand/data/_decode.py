@@ -156,9 +156,9 @@ def read_image(path: Path, size: int) -> UInt8[np.ndarray, "size size 3"]:
     try:
         return resize(middle_square(decode(path.read_bytes(), path.suffix.lower()).pixels), size)
     except UndecodableError as error:
-        raise DataError(f"{path} cannot be used: {error}.") from error
+        raise DataError(f"{path} cannot be used: {error}. Give another image.") from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise DataError(f"{path} cannot be read: {error.strerror or error}. Give the path of an image file.") from error
 
 
 @contextmanager

@@ -14,6 +14,7 @@ _MOMENTUM = 0.95
 _A, _B, _C, _ROUNDS = 3.4445, -4.7750, 2.0315, 5
 # Jordan et al. and Liu et al. leave the first and the last layer, norms and biases to AdamW. Its rate, against Muon's:
 _ADAMW_SHARE = 0.25
+_COLOURS = 3
 
 
 def adamw(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.Optimizer:
@@ -28,7 +29,7 @@ def adamw(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.Opt
 
 
 def muon(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.Optimizer:
-    """`Muon` for the kernels of all convolutions but the first, AdamW at a quarter of the rate for everything else.
+    """`Muon` for the kernels of convolutions, but of those on pixels; AdamW at a quarter of the rate for all else.
 
     Args:
         model: its parameters.
@@ -36,7 +37,7 @@ def muon(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.Opti
         weight_decay: decoupled, as for `adamw`.
     """
     convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.groups == 1]
-    kernels = [m.weight for m in convolutions[1:]]
+    kernels = [m.weight for m in convolutions if m.in_channels > _COLOURS]
     chosen = {id(kernel) for kernel in kernels}
     others = [p for p in model.parameters() if id(p) not in chosen]
     turned = [{**group, "orthogonal": True} for group in _groups(kernels, rate, weight_decay)]

@@ -1,0 +1,64 @@
+"""How the package's reader got its temperature: fitted on photographs that are made foreign on purpose.
+
+    python -m benchmarks.models.calibrate_reader TRAINED --photos DIR --out reader.safetensors
+
+TRAINED is a classifier file. Its temperature is fitted on every third frame of the two training folders in DIR (see
+docs/photographs.md), turned, moved and recoloured more than any training image: a temperature fitted on photographs as
+they are would promise strangers what only these signers get. It changes no reading. The file is written in float16.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from surehand.data import Augmentation, augment, load_external
+from surehand.models import evaluating, load, save
+from surehand.train import expected_calibration_error, fit_temperature, reliability
+
+FOLDERS = ("asl-kaggle64/train", "asl-phone224/train")
+EVERY = 3
+FOREIGN = Augmentation(
+    rotation=20.0,
+    shift=0.15,
+    zoom=(0.7, 1.2),
+    brightness=0.25,
+    contrast=0.5,
+    saturation=0.5,
+    channel_gain=0.2,
+    erasing=0.3,
+)
+
+
+def main() -> None:
+    """Fit, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("trained", type=Path)
+    parser.add_argument("--photos", type=Path, required=True, help="the folder of the sets of photographs")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    classifier = load(arguments.trained)
+    found = []
+    for folder in FOLDERS:
+        samples = load_external(arguments.photos / folder, classifier.size, classifier.classes).all()
+        chosen = np.arange(0, len(samples), EVERY)
+        logits = []
+        with evaluating(classifier.model), torch.inference_mode():
+            for rows in np.array_split(chosen, -(-len(chosen) // 64)):
+                images = augment(samples.pixels_of(rows), samples.ids[rows], seed=0, epoch=0, augmentation=FOREIGN)
+                logits.append(classifier.model(images).numpy())
+        found.append((np.concatenate(logits), samples.labels[chosen]))
+        accuracy = float((found[-1][0].argmax(1) == found[-1][1]).mean())
+        print(f"{folder}, made foreign: {100 * accuracy:.1f} % of {len(chosen):,}")
+    logits, labels = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    temperature = fit_temperature(logits, labels)
+    scaled = torch.from_numpy(logits / temperature).softmax(1).numpy()
+    error = expected_calibration_error(reliability(scaled, labels))
+    print(f"temperature {temperature:.3f}; calibration error on these {100 * error:.1f} %")
+    save(replace(classifier, temperature=temperature), arguments.out, half=True)
+
+
+if __name__ == "__main__":
+    main()
