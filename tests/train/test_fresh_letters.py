@@ -65,7 +65,7 @@ def test_it_starts_from_the_weights_of_a_classifier_matched_by_class_name(letter
     still = Settings(epochs=1, batch=58, precision="float32", start=str(file), learning_rate=1e-12)
     found = train("reader", letters, letters, still).model
     assert torch.allclose(found.output.weight.flip(0), first.output.weight, atol=1e-6)
-    assert torch.allclose(found.stem.convolution.weight, first.stem.convolution.weight, atol=1e-6)
+    assert torch.allclose(found.residual.stem.convolution.weight, first.residual.stem.convolution.weight, atol=1e-6)
 
 
 def test_a_start_of_another_kind_is_refused_in_a_sentence(letters, tmp_path):
