@@ -3,13 +3,12 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from surehand.errors import UsageError
 
 from ._dropout import Dropout
 from ._normalise import Normalise
-from ._trunks import PlainTrunk, ResidualTrunk
+from ._trunks import PlainTrunk, ResidualTrunk, views
 
 _SHRINK = 32
 
@@ -53,18 +52,9 @@ class Reader(nn.Module):
             drawn = self.lot(images.new_ones(len(images), 1)) > 0
             features = torch.cat((plain * drawn, residual * ~drawn), dim=1)
             return self.output(self.dropout(features))
-        seen = [torch.cat(self._features(view), dim=1) for view in _views(images)]
+        seen = [torch.cat(self._features(view), dim=1) for view in views(images)]
         return self.output(torch.stack(seen).mean(0) / 2)
 
     def _features(self, images: Float[Tensor, "n 3 h w"]) -> tuple[Float[Tensor, "n p"], Float[Tensor, "n r"]]:
         pixels = self.normalise(images)
         return self.plain(pixels), self.residual(pixels)
-
-
-def _views(images: Float[Tensor, "n 3 h w"]) -> tuple[Float[Tensor, "n 3 h2 w2"], ...]:
-    """The whole image, the same without a twentieth at each edge, and reduced by an eighth."""
-    height, width = images.shape[2:]
-    top, left = height // 20, width // 20
-    middle = images[:, :, top : height - top, left : width - left]
-    reduced = F.interpolate(images, (height * 7 // 8, width * 7 // 8), mode="bilinear", align_corners=False)
-    return images, middle, reduced

@@ -1,18 +1,19 @@
 """The small reader: what a few minutes of training on a processor can teach to read letters."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ._dropout import Dropout
 from ._normalise import Normalise
-from ._trunks import PlainTrunk
+from ._trunks import PlainTrunk, views
 
 
 class SmallReader(nn.Module):
-    """Six plain convolutions.
+    """Six plain convolutions, which in evaluation look at every image three times and give the mean of the logits.
 
     The maps of a 64 pixel image are 32, 16 and 8 wide. 380,037 parameters with 29 classes, at any image size of at
-    least 8; 0.084 GFLOP (2 per multiply-add) at 64 pixels.
+    least 8; 0.21 GFLOP (2 per multiply-add) at 64 pixels.
 
     Args:
         classes: number of logits, k.
@@ -28,4 +29,6 @@ class SmallReader(nn.Module):
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
         """Images in [0, 1] to logits."""
-        return self.output(self.dropout(self.trunk(self.normalise(images))))
+        if self.training:
+            return self.output(self.dropout(self.trunk(self.normalise(images))))
+        return self.output(torch.stack([self.trunk(self.normalise(view)) for view in views(images)]).mean(0))
