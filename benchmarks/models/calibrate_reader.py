@@ -3,8 +3,9 @@
     python -m benchmarks.models.calibrate_reader TRAINED --photos DIR --out reader.safetensors
 
 TRAINED is a classifier file. Its temperature is fitted on every third frame of the two training folders in DIR (see
-docs/photographs.md), turned, moved and recoloured more than any training image: a temperature fitted on photographs as
-they are would promise strangers what only these signers get. It changes no reading. The file is written in float16.
+docs/photographs.md), turned, moved, recoloured and erased over wider ranges than training images, all frames counting
+alike: a temperature fitted on photographs as they are would promise strangers what only these signers get. It changes
+no reading. The file is written in float16.
 """
 
 import argparse

@@ -125,7 +125,7 @@ def test_speak_names_a_missing_image_and_never_speaks_file_names(reads_hi, tmp_p
         answer = surehand("speak", *(tmp_path / name for name in images), "--out", tmp_path / "spoken.wav")
         assert answer.code == 4
         missing = f"{tmp_path / images[-1]} cannot be read: No such file or directory."
-        assert answer.err == f"Error: {missing} Give the path of an image file.\n"
+        assert answer.err == f"Error: {missing} Check the path.\n"
     assert not (tmp_path / "spoken.wav").exists()
 
 

@@ -95,8 +95,9 @@ def train_model(
         What `run.json` holds of a model's training.
     """
     tell, name = narrator or Silent(), settings.models[0]
-    training = settings.for_model(name)  # what is wrong with it is told before anything is read or written
-    dataset = _load(settings, cache, tell)  # so is what is wrong with the images
+    # What is wrong with the settings or the images is told before anything is written.
+    training = settings.for_model(name)
+    dataset = _load(settings, cache, tell)
     folder = RunFolder(path)
     return _without_files(train_stage(folder, name, dataset, training, cache, [], tell))
 

@@ -158,7 +158,7 @@ def read_image(path: Path, size: int) -> UInt8[np.ndarray, "size size 3"]:
     except UndecodableError as error:
         raise DataError(f"{path} cannot be used: {error}. Give another image.") from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}. Give the path of an image file.") from error
+        raise DataError(f"{path} cannot be read: {error.strerror or error}. Check the path.") from error
 
 
 @contextmanager

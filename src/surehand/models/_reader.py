@@ -16,10 +16,9 @@ _SHRINK = 32
 class Reader(nn.Module):
     """Two networks of different build that vote, each looking at every image three times.
 
-    Networks that learned from the same images err alike on those and differently on foreign ones, so that the mean of
-    their logits (Lakshminarayanan et al., NeurIPS 2017, average the probabilities) is right more often there than any
-    of them. Both are linear in their features at last, so the mean is taken of these: over three views in evaluation,
-    and over the two trunks. In training each image teaches one of the two, drawn by its key, from one view.
+    The mean of their logits (Lakshminarayanan et al., NeurIPS 2017, average the probabilities) reads strangers' hands
+    better than either (docs/results.md, section 5). Logits are linear in the features, so the mean is taken of these:
+    over three views in evaluation, and over the two trunks. In training each image teaches one trunk, from one view.
 
     2,955,701 parameters with 29 classes, at any image size of at least 32; 1.4 GFLOP (2 per multiply-add) at 96 pixels.
 
@@ -41,7 +40,7 @@ class Reader(nn.Module):
         self.normalise = Normalise(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
         self.plain = PlainTrunk(stages=((32, 48), (96, 96), (160, 160), (288, 288)))
         self.residual = ResidualTrunk(stem=32, widths=(40, 72, 104, 152), units=(1, 2, 2, 1))
-        self.lot = Dropout(0.5)
+        self.coin = Dropout(0.5)
         self.dropout = Dropout(0.2)
         self.output = nn.Linear(self.plain.width + self.residual.width, classes)
 
@@ -49,10 +48,12 @@ class Reader(nn.Module):
         """Images in [0, 1] to logits."""
         if self.training:
             plain, residual = self._features(images)
-            drawn = self.lot(images.new_ones(len(images), 1)) > 0
+            # Tossed by the image's key: the same after resuming and on any number of devices.
+            drawn = self.coin(images.new_ones(len(images), 1)) > 0
             features = torch.cat((plain * drawn, residual * ~drawn), dim=1)
             return self.output(self.dropout(features))
         seen = [torch.cat(self._features(view), dim=1) for view in views(images)]
+        # Half of both features is the mean of both logits; the bias belongs to either.
         return self.output(torch.stack(seen).mean(0) / 2)
 
     def _features(self, images: Float[Tensor, "n 3 h w"]) -> tuple[Float[Tensor, "n p"], Float[Tensor, "n r"]]:

@@ -91,7 +91,7 @@ class Residual(nn.Module):
         return F.relu(features + self.norm(self.second(self.first(features))))
 
 
-def views(images: Float[Tensor, "n 3 h w"]) -> tuple[Float[Tensor, "n 3 h2 w2"], ...]:
+def views(images: Float[Tensor, "n 3 h w"]) -> tuple[Float[Tensor, "n 3 _ _"], ...]:
     """What the readers see in evaluation: images whole, without a twentieth at each edge, and reduced by an eighth."""
     height, width = images.shape[2:]
     top, left = height // 20, width // 20

@@ -29,7 +29,7 @@ def adamw(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.Opt
 
 
 def muon(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.Optimizer:
-    """`Muon` for the kernels of convolutions, but of those on pixels; AdamW at a quarter of the rate for all else.
+    """`Muon` for the kernels of all convolutions except those on pixels, AdamW at a quarter of the rate for all else.
 
     Args:
         model: its parameters.
