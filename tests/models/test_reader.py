@@ -87,6 +87,13 @@ def test_in_training_each_image_teaches_one_trunk():
             taught.append(tuple(bool(part.any()) for part in gradient.split((288, 152), dim=1)))
     assert set(taught) == {(True, False), (False, True)}
     assert 16 < sum(plain for plain, _ in taught) < 48
+    pixels, weights = model.normalise(images), model.output.weight.split((288, 152), dim=1)
+    alone = [
+        trunk(pixels) @ weight.T + model.output.bias
+        for trunk, weight in zip((model.plain, model.residual), weights, strict=True)
+    ]
+    drawn = torch.tensor([plain for plain, _ in taught])[:, None]
+    torch.testing.assert_close(logits, torch.where(drawn, *alone), rtol=1e-4, atol=1e-5)
 
 
 def test_every_residual_unit_starts_as_the_identity():

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from surehand.errors import ConfigurationError, DataError
+from surehand.models import ARCHITECTURES
 from surehand.train import Settings, train
 from surehand.train import _checkpoint as checkpoints
 
@@ -104,6 +105,15 @@ def test_a_checkpoint_of_other_settings_is_refused(images, validation, settings,
     train("cnn", images, validation, settings, folder=tmp_path)
     with pytest.raises(ConfigurationError, match="other images or settings"):
         train("cnn", images, validation, Settings(epochs=2, batch=16), folder=tmp_path)
+
+
+def test_a_checkpoint_of_another_network_of_the_same_name_is_refused(
+    images, validation, settings, tmp_path, monkeypatch
+):
+    train("cnn", images, validation, settings, folder=tmp_path)
+    monkeypatch.setitem(ARCHITECTURES, "cnn", ARCHITECTURES["small_reader"])
+    with pytest.raises(ConfigurationError, match="other images or settings"):
+        train("cnn", images, validation, settings, folder=tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint at all", b"\x08\0\0\0\0\0\0\0{}      "])

@@ -43,7 +43,10 @@ def train_stage(
 ) -> Result:
     """Train, fit the temperature on the validation images, write `model/NAME.safetensors`; `metrics` grows by lines."""
     images, validation = dataset.samples("train"), dataset.samples("validation")
-    progress, beyond = tell.progress(f"Train {name}"), beyond_settings(settings)
+    progress, beyond = (
+        tell.progress(f"Train {name}"),
+        beyond_settings(name, len(images.classes), dataset.size, settings),
+    )
     history: list[dict[str, Any]] = []
 
     def on_step(step: Step) -> None:

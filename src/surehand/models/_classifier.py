@@ -187,14 +187,17 @@ def _is_pickle(path: Path) -> bool:
 
 
 def _check_tensors(path: Path, expected: dict[str, Tensor], found: dict[str, Tensor]) -> None:
+    advice = "Load it with the version of surehand that wrote it, or train anew."
     for name in sorted(expected.keys() | found.keys()):
         if name not in found:
-            raise ConfigurationError(f"{path} lacks the tensor {name!r} of its architecture.")
+            raise ConfigurationError(f"{path} lacks the tensor {name!r} of its architecture. {advice}")
         if name not in expected:
-            raise ConfigurationError(f"{path} holds the tensor {name!r}, which its architecture has no place for.")
+            raise ConfigurationError(
+                f"{path} holds the tensor {name!r}, which its architecture has no place for. {advice}"
+            )
         want, have = expected[name], found[name]
         if have.shape != want.shape or have.dtype != want.dtype:
             raise ConfigurationError(
                 f"{path}: the tensor {name!r} is {have.dtype} {tuple(have.shape)}; "
-                f"its architecture needs {want.dtype} {tuple(want.shape)}."
+                f"its architecture needs {want.dtype} {tuple(want.shape)}. {advice}"
             )

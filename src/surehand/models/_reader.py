@@ -46,16 +46,14 @@ class Reader(nn.Module):
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
         """Images in [0, 1] to logits."""
+        pixels = self.normalise(images)
         if self.training:
-            plain, residual = self._features(images)
-            # Tossed by the image's key: the same after resuming and on any number of devices.
+            plain, residual = self.plain(pixels), self.residual(pixels)
+            # Both see every image, for the statistics of whole batches; one learns from it. Tossed by the image's key:
+            # the same after resuming and on any number of devices.
             drawn = self.coin(images.new_ones(len(images), 1)) > 0
             features = torch.cat((plain * drawn, residual * ~drawn), dim=1)
             return self.output(self.dropout(features))
-        seen = [torch.cat(self._features(view), dim=1) for view in views(images)]
+        seen = [torch.cat((self.plain(view), self.residual(view)), dim=1) for view in views(pixels)]
         # Half of both features is the mean of both logits; the bias belongs to either.
         return self.output(torch.stack(seen).mean(0) / 2)
-
-    def _features(self, images: Float[Tensor, "n 3 h w"]) -> tuple[Float[Tensor, "n p"], Float[Tensor, "n r"]]:
-        pixels = self.normalise(images)
-        return self.plain(pixels), self.residual(pixels)

@@ -29,6 +29,7 @@ class SmallReader(nn.Module):
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
         """Images in [0, 1] to logits."""
+        pixels = self.normalise(images)
         if self.training:
-            return self.output(self.dropout(self.trunk(self.normalise(images))))
-        return self.output(torch.stack([self.trunk(self.normalise(view)) for view in views(images)]).mean(0))
+            return self.output(self.dropout(self.trunk(pixels)))
+        return self.output(torch.stack([self.trunk(view) for view in views(pixels)]).mean(0))

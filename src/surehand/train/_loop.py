@@ -184,7 +184,8 @@ class _Run:
     ) -> None:
         self.fabric, self.validation, self.settings, self.folder = fabric, validation, settings, folder
         self.given, self.progress = images, progress
-        size, beyond = images.pixels.shape[1], beyond_settings(settings)
+        size = images.pixels.shape[1]
+        beyond = beyond_settings(architecture, len(images.classes), size, settings)
         self.letters: LetterStream | None = None
         if settings.fresh:
             # A run that starts from trained weights sees other letters than those they were trained on.
@@ -363,7 +364,7 @@ class _Run:
         if saved.progress["identity"] != self.identity:
             path = self.folder / CHECKPOINT
             raise ConfigurationError(
-                f"{path} belongs to a run with other images or settings. Delete it to start again."
+                f"{path} belongs to a run with other images or settings, or of another version. Delete it to start again."
             )
         return saved
 

@@ -1,27 +1,31 @@
 """First weights from a classifier that was trained before, instead of drawn ones."""
 
 import hashlib
+import json
 from typing import Any
 
 import torch
 from torch import nn
 
 from surehand.errors import ConfigurationError
-from surehand.models import Classifier, find_classifier, load
+from surehand.models import Classifier, blank, find_classifier, load
 from surehand.render import RENDERER
 
 from ._settings import Settings
 
 
-def beyond_settings(settings: Settings) -> dict[str, Any]:
+def beyond_settings(architecture: str, classes: int, size: int, settings: Settings) -> dict[str, Any]:
     """What decides a run besides its images and settings, by content: plain values.
 
     Returns:
-        `renderer`, the version that renders its fresh letters, or None; `start`, SHA-256 of the classifier that its
-        weights start from, or None; `start_metadata`, what that classifier tells of its own training.
+        `network`, SHA-256 of the names and shapes of its tensors, which another version may have changed; `renderer`,
+        the version that renders its fresh letters, or None; `start`, SHA-256 of the classifier that its weights start
+        from, or None; `start_metadata`, what that classifier tells of its own training.
     """
     start = find_classifier(settings.start) if settings.start else None
+    tensors = [[name, *tensor.shape] for name, tensor in blank(architecture, classes, size).state_dict().items()]
     return {
+        "network": hashlib.sha256(json.dumps(tensors).encode()).hexdigest(),
         "renderer": RENDERER if settings.fresh else None,
         "start": hashlib.sha256(start.read_bytes()).hexdigest() if start else None,
         "start_metadata": load(start).metadata if start else None,
