@@ -364,7 +364,8 @@ class _Run:
         if saved.progress["identity"] != self.identity:
             path = self.folder / CHECKPOINT
             raise ConfigurationError(
-                f"{path} belongs to a run with other images or settings, or of another version. Delete it to start again."
+                f"{path} belongs to a run with other images or settings, or of another version. "
+                "Delete it to start again."
             )
         return saved
 
