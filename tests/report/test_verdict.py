@@ -135,6 +135,17 @@ def test_sets_are_named_in_words(record):
     assert all(f"On {name}, cnn" in texts for name in ("held-back groups", "a random split", "“world”"))
 
 
+def test_a_model_that_is_wrong_on_most_images_is_not_called_fine(good):
+    accuracy = good["models"]["cnn"]["accuracy"]
+    assert not found(good, "mostly-wrong")
+    accuracy.update(random=proportion_of(0.49, width=0.04), grouped=proportion_of(0.49, width=0.04))
+    assert not found(good, "mostly-wrong")  # it may as well be half
+    accuracy.update(random=proportion_of(0.106), grouped=proportion_of(0.111), external={})
+    [reason] = found(good, "mostly-wrong")
+    assert reason["level"] == "caution"
+    assert "more often wrong than right (11.1 %)" in reason["text"]
+
+
 def test_guessing_is_called_guessing(good):
     good["models"]["cnn"]["accuracy"]["grouped"] = proportion_of(0.25, width=0.05)
     assert found(good, "chance")[0]["level"] == "do not trust"

@@ -33,6 +33,8 @@ EPSILON_USUAL = 8 / 255
 CALIBRATION_ERROR = 0.1
 # An interval wider than ten points either way cannot tell a good model from a fair one.
 INTERVAL_WIDTH = 0.2
+# Below it, the prediction is more often wrong than right.
+HALF = 0.5
 # Above one file in a hundred, what was left out may not be there by chance.
 QUARANTINE = 0.01
 
@@ -149,6 +151,10 @@ def _of_sets(name: str, random: Any, grouped: Any, external: Record, classes: in
         )
         yield Reason("random-against-grouped", _kept(grouped, random["value"]), text, name)
     own = grouped if _known(grouped) else random
+    if _known(own) and own["high"] < HALF:
+        where = set_name("grouped" if own is grouped else "random")
+        text = f"On {where}, {name} is more often wrong than right ({percent(own['value'])}): it has learned little."
+        yield Reason("mostly-wrong", CAUTION, text, name)
     elsewhere = {where: measured for where, measured in external.items() if _known(measured)}
     if _known(own) and elsewhere:
         level = max((_kept(measured, own["value"]) for measured in elsewhere.values()), key=LEVELS.index)
