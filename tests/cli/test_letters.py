@@ -120,7 +120,7 @@ def test_workers_change_who_renders_and_nothing_else(plain_letters, tmp_path, mo
         (["--vary", "weather"], 2, ["weather", "light"]),
         (["--vary", "tone", "--fix", "tone=3"], 2, ["tone cannot vary while it is fixed"]),
         (["--vary", "hand", "--fix", "person=3"], 2, ["hand cannot vary while the person is fixed"]),
-        (["--fix", "variant=1"], 2, ["variant", "class B", "1"]),
+        (["--fix", "variant=1"], 2, ["variant", "class I", "1"]),
         (["--fix", "tone"], 2, ["FACTOR=VALUE", "'tone'"]),
         (["--fix", "tone="], 2, ["FACTOR=VALUE", "'tone='"]),
         (["--fix", "tonne=8"], 2, ["'tonne'", "Did you mean tone?"]),

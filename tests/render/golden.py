@@ -47,6 +47,7 @@ PICTURES = (
     ("M", 1, 200, "right", "room"),
     ("del", 2, 200, "left", "clutter"),
     ("W", 3, 200, "right", "texture"),
+    ("B", 4, 200, "left", "outdoors"),
 )
 
 

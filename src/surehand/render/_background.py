@@ -1,4 +1,4 @@
-"""Backgrounds: rooms, planks, textures, clutter and plain walls, at times with a person or a lamp in them.
+"""Backgrounds: rooms, planks, textures, clutter, outdoors and plain walls, at times with a person or a lamp in them.
 
 Everything is laid out in image widths, so the same scene can be painted at any size. Colours are display
 values until the picture is finished.
@@ -95,6 +95,12 @@ class _Dice:
         saturation = self.between(0, 0.14) if self.chance(grey) else 0.65 * self.random.random() ** 2
         value = low + (0.98 - low) * self.random.random() ** 0.8
         return np.array(colorsys.hsv_to_rgb(hue / 360, saturation, value))
+
+
+    def green(self) -> Vector:
+        """A colour of leaves and grass, from fresh to dry; display values (3,)."""
+        hue = self.between(35, 130) / 360
+        return np.array(colorsys.hsv_to_rgb(hue, self.between(0.15, 0.65), self.between(0.15, 0.75)))
 
 
 @dataclass
@@ -271,12 +277,52 @@ def _clutter(dice: _Dice) -> _Canvas:
     return canvas
 
 
+def _outdoors(dice: _Dice) -> _Canvas:
+    """Sky over ground with houses and trees between them, or nothing but leaves."""
+    if dice.chance(0.4):
+        green = dice.green()
+        canvas = _Canvas(
+            green * 0.5, green * 1.2, dice.between(0, 100), frequency=dice.between_log(5, 50), octaves=4, contrast=1.6
+        )
+        _add_leaves(canvas, dice, MIDDLE, 0.7)
+        return canvas
+    sky = np.array([dice.between(0.5, 1.0), dice.between(0.72, 1.0), 1.0]) * dice.between(0.75, 1.05)
+    canvas = _Canvas(sky * 0.93, sky * 1.05, dice.between(0, 100))
+    tilt, horizon = dice.normal(0.06), dice.between(-0.3, 0.4)
+    for _ in range(dice.count(0, 2)):
+        half = dice.between(0.08, 0.4), dice.between(0.08, 0.4)
+        house = dice.colour(low=0.25)
+        centre = np.array([dice.between(0, 1), 0.5 + horizon - 0.6 * half[1]])
+        period = dice.between(0.05, 0.15) if dice.chance(0.5) else 0.0
+        canvas.add(RECTANGLE, centre, half, house, angle=tilt, period=period, second=house * dice.between(0.6, 1.1))
+    ground = dice.green() if dice.chance(0.5) else dice.colour(grey=0.7, low=0.25)
+    canvas.half_plane(tilt, horizon, ground, slope=dice.normal(0.3))
+    for _ in range(dice.count(0, 3)):
+        foot = np.array([dice.between(0, 1), 0.5 + horizon])
+        crown, reach = foot - (0.0, dice.between(0.1, 0.5)), dice.between(0.08, 0.3)
+        bark = np.array([0.36, 0.29, 0.22]) * dice.between(0.4, 1.5)
+        middle, half_height = (foot + crown) / 2, 0.5 * (foot[1] - crown[1])
+        canvas.add(RECTANGLE, middle, (dice.between(0.01, 0.05), half_height), bark, angle=dice.normal(0.06))
+        _add_leaves(canvas, dice, crown, reach)
+    return canvas
+
+
+def _add_leaves(canvas: _Canvas, dice: _Dice, centre: Vector, reach: float) -> None:
+    """Leaves of one colour, lighter and darker, around a place."""
+    green, size = dice.green(), dice.between_log(0.015, 0.06)
+    for _ in range(dice.count(20, 90)):
+        place = centre + reach * np.array([dice.normal(0.5), dice.normal(0.5)])
+        half = size * dice.between(0.5, 1.5), size * dice.between(0.3, 1.0)
+        canvas.add(ELLIPSE, place, half, green * dice.between(0.4, 1.5), angle=dice.angle(), slope=dice.normal(0.2))
+
+
 PAINTERS: dict[str, Callable[[_Dice], _Canvas]] = {
     "plain": _plain,
     "room": _room,
     "planks": _planks,
     "texture": _texture,
     "clutter": _clutter,
+    "outdoors": _outdoors,
 }
 
 

@@ -17,7 +17,7 @@ from surehand.randomness import uniforms
 
 from ._handshapes import Handshapes
 
-BACKGROUNDS = ("plain", "room", "planks", "texture", "clutter")
+BACKGROUNDS = ("plain", "room", "planks", "texture", "clutter", "outdoors")
 HANDS = ("right", "left")
 PERSONS = 1000
 
@@ -213,8 +213,8 @@ _PICTURE_LAWS: dict[str, _Law] = {
     "curl": _normal(0.0, 1.0),
     "spread": _normal(0.0, 1.0),
     "joint_noise": _normals(21, 0.0, 1.0),
-    "pitch": _normal(0.0, 13.0),
-    "yaw": _normal(0.0, 18.0),
+    "pitch": _normal(0.0, 16.0),
+    "yaw": _normal(0.0, 22.0),
     "roll": _normal(0.0, 13.0),
     "forearm_bend": _normals(3, 0.0, 0.18),
     "camera_distance": _uniform(3.5, 8.0),
@@ -233,7 +233,9 @@ _PICTURE_LAWS: dict[str, _Law] = {
     "occlusion": _uniform(0.7, 1.3),
     "crease": _uniform(0.15, 0.5),
     "back_light": _chance(0.17),
-    "background": _choice({"plain": 0.14, "room": 0.34, "planks": 0.14, "texture": 0.16, "clutter": 0.22}),
+    "background": _choice(
+        {"plain": 0.12, "room": 0.28, "planks": 0.12, "texture": 0.13, "clutter": 0.19, "outdoors": 0.16}
+    ),
     "background_scene": _whole(2**31),
     "background_light": _log_uniform(0.55, 1.6),
     "background_blur": _often(0.6, _Law(1, lambda u: 0.005 - 0.011 * log(1.0 - u[0])), _always(0.0)),

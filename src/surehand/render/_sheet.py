@@ -12,7 +12,7 @@ from surehand.progress import Progress, silent
 
 from ._render import in_parallel
 
-_LABEL_WIDTH, _GAP = 52, 2
+_LABEL_WIDTH, _GAP = 60, 2
 
 
 def sheet(
