@@ -53,7 +53,7 @@ def train_stage(
         accuracy = "" if step.accuracy is None else f", validation {100 * step.accuracy:.1f} %"
         rate, left = f"{step.images_per_second:,.0f} images/s", f"{step.seconds_left:.0f} s left in it"
         text = f"epoch {step.epoch}/{step.epochs}, {rate}, {left}{accuracy}"
-        progress((step.epoch - 1) * step.total + step.done, step.epochs * step.total, text)
+        progress(step.done, step.total, text)  # the epochs of fresh letters differ in length
 
     def on_epoch(epoch: Epoch) -> None:
         history.append({"model": name, **epoch.to_dict()})
