@@ -92,7 +92,7 @@ class Residual(nn.Module):
 
 
 def views(images: Float[Tensor, "n 3 h w"]) -> tuple[Float[Tensor, "n 3 _ _"], ...]:
-    """What the readers see in evaluation: images whole, without a twentieth at each edge, and reduced by an eighth."""
+    """What readers look at in evaluation: images whole, without a twentieth at each edge, and reduced by an eighth."""
     height, width = images.shape[2:]
     top, left = height // 20, width // 20
     middle = images[:, :, top : height - top, left : width - left]
