@@ -59,12 +59,12 @@ def three_views(images):
     return images, images[:, :, 3:61, 3:61], F.interpolate(images, (56, 56), mode="bilinear")
 
 
-def test_reads_by_the_mean_of_two_trunks_of_which_one_looks_twice(unlike_new):
+def test_reads_by_the_mean_of_two_trunks_of_which_one_looks_again_in_the_mirror(unlike_new):
     model = unlike_new("reader", 4, 64)
     state = model.state_dict()
     images = torch.rand(2, 3, 64, 64, dtype=torch.double, generator=torch.Generator().manual_seed(0))
     _, middle, reduced = ((view - 0.5) / 0.25 for view in three_views(images))
-    looks = [residual(state, view, "residual", (1, 2, 2, 1)) for view in (reduced, middle)]
+    looks = [residual(state, view, "residual", (1, 2, 2, 1)) for view in (reduced, middle.flip(3))]
     features = plain(state, reduced, "plain", (2, 2, 2, 2)), (looks[0] + looks[1]) / 2
     weights = state["output.weight"].split((288, 152), dim=1)
     logits = sum(seen @ weight.T + state["output.bias"] for seen, weight in zip(features, weights, strict=True)) / 2

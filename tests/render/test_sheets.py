@@ -15,7 +15,7 @@ def test_a_sheet_shows_a_row_a_class(tmp_path):
     sheet(tmp_path / "sheet.png", columns=2, size=16)
     page = Image.open(tmp_path / "sheet.png")
     assert page.height == 15 * 18
-    assert page.width == 2 * (52 + 2 * 18)
+    assert page.width == 2 * (60 + 2 * 18)
 
 
 def test_an_outline_is_drawn_along_the_edges_of_a_part_and_nowhere_else():

@@ -51,7 +51,8 @@ class Reader(nn.Module):
         if self.training:
             return self.output(self.dropout(self._taught(pixels)))
         _, middle, reduced = views(pixels)
-        plain, residual = self.plain(reduced), (self.residual(reduced) + self.residual(middle)) / 2
+        # One look is mirrored, for left hands: the letters of either are the mirrored ones of the other.
+        plain, residual = self.plain(reduced), (self.residual(reduced) + self.residual(middle.flip(3))) / 2
         # Half of both features is the mean of both logits; the bias belongs to either.
         return self.output(torch.cat((plain, residual), dim=1) / 2)
 

@@ -96,7 +96,6 @@ class _Dice:
         value = low + (0.98 - low) * self.random.random() ** 0.8
         return np.array(colorsys.hsv_to_rgb(hue / 360, saturation, value))
 
-
     def green(self) -> Vector:
         """A colour of leaves and grass, from fresh to dry; display values (3,)."""
         hue = self.between(35, 130) / 360
