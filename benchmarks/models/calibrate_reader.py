@@ -2,10 +2,10 @@
 
     python -m benchmarks.models.calibrate_reader TRAINED --photos DIR --out reader.safetensors
 
-TRAINED is a classifier file. A temperature is fitted on every third frame of each of the two training folders in DIR
-(see docs/photographs.md), turned, moved, recoloured and erased over wider ranges than training images: one fitted on
-photographs as they are would promise strangers what only these signers get. The larger of the two is taken, which
-promises the least. It changes no reading. The file is written in float16.
+TRAINED is a classifier file, trained on rendered letters alone. A temperature is fitted on every third frame of each of
+the two training folders in DIR (see docs/photographs.md), turned, moved, recoloured and erased over wider ranges than
+training images: one fitted on photographs as they are would promise strangers what only these signers get. The larger
+of the two is taken, which promises the least. It changes no reading. The file is written in float16.
 """
 
 import argparse
@@ -61,7 +61,11 @@ def main() -> None:
             f"{fit_temperature(logits, labels):.3f}; calibration error {100 * error:.1f} %"
         )
     print(f"temperature {temperature:.3f}")
-    save(replace(classifier, temperature=temperature), arguments.out, half=True)
+    metadata = classifier.metadata | {
+        "data": "letters rendered by surehand; no photograph",
+        "temperature_from": "python -m benchmarks.models.calibrate_reader",
+    }
+    save(replace(classifier, temperature=temperature, metadata=metadata), arguments.out, half=True)
 
 
 if __name__ == "__main__":
