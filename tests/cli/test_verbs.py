@@ -24,17 +24,22 @@ def test_every_verb_has_help(verb):
     assert "Usage" in answer.out
 
 
+def processor_seconds(code: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
 def test_help_loads_no_torch_and_takes_less_than_three_tenths_of_a_second():
     code = "import sys, surehand.cli\nsys.argv = ['surehand', '--help']\n"
     code += "try: surehand.cli.main()\nexcept SystemExit: sys.exit('torch' in sys.modules)"
-    seconds = []
-    for _ in range(5):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
     # Processor time, the smallest of five: what others do on the machine does not count.
-    assert min(seconds) < 0.3
+    seconds, libraries = zip(
+        *((processor_seconds(code), processor_seconds("import typer, rich.console")) for _ in range(5)), strict=True
+    )
+    # On a slow processor, where its two libraries alone take more than 0.085 s, so many times these.
+    assert min(seconds) < max(0.3, 3.5 * min(libraries))
 
 
 def test_version():

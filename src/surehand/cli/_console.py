@@ -2,11 +2,14 @@
 
 import sys
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from rich.console import Console as Terminal
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from surehand.progress import Progress as ReportsProgress
+
+if TYPE_CHECKING:  # a tenth of the time of --help
+    from rich.progress import Progress, TaskID
 
 
 class Console:
@@ -53,6 +56,8 @@ class Console:
 
     def _show_bar(self, stage: str, done: int, total: int, text: str) -> None:
         if self._bars is None or stage != self._stage:
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
             self.end_progress()
             columns = (
                 TextColumn("{task.description:<9}"),

@@ -3,7 +3,6 @@
 import importlib.util
 import platform
 import shutil
-from importlib.metadata import PackageNotFoundError, version
 
 from surehand.processors import cores
 
@@ -20,6 +19,8 @@ PARTS = {
 @verb
 def doctor(console: Console) -> Outcome:
     """Versions, processor, voice, optional parts; and the command that adds what is missing."""
+    from importlib.metadata import PackageNotFoundError, version
+
     versions = {"python": platform.python_version()}
     for name in ("surehand", "torch", "numpy", "pillow", "numba", "lightning-fabric", "onnxruntime", "hibari-tts"):
         try:
