@@ -41,6 +41,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     classifier = load(arguments.trained)
+    if classifier.metadata.get("data", "").partition(":")[0] != "letters":
+        parser.error(f"{arguments.trained} was not trained on rendered letters alone; name one that was")
     found = {}
     for folder in FOLDERS:
         samples = load_external(arguments.photos / folder, classifier.size, classifier.classes).all()
@@ -51,14 +53,15 @@ def main() -> None:
                 images = augment(samples.pixels_of(rows), samples.ids[rows], seed=0, epoch=0, augmentation=FOREIGN)
                 logits.append(classifier.model(images).numpy())
         found[folder] = np.concatenate(logits), samples.labels[chosen]
-    temperature = max(fit_temperature(*read) for read in found.values())
+    temperatures = {folder: fit_temperature(*read) for folder, read in found.items()}
+    temperature = max(temperatures.values())
     for folder, (logits, labels) in found.items():
         accuracy = float((logits.argmax(1) == labels).mean())
         scaled = torch.from_numpy(logits / temperature).softmax(1).numpy()
         error = expected_calibration_error(reliability(scaled, labels))
         print(
             f"{folder}, made foreign: {100 * accuracy:.1f} % of {len(labels):,}; its own temperature "
-            f"{fit_temperature(logits, labels):.3f}; calibration error {100 * error:.1f} %"
+            f"{temperatures[folder]:.3f}; calibration error {100 * error:.1f} %"
         )
     print(f"temperature {temperature:.3f}")
     metadata = classifier.metadata | {

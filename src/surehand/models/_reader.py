@@ -15,7 +15,7 @@ _SHRINK = 32
 
 
 class Reader(nn.Module):
-    """Two networks of different build that vote; the cheaper one looks twice.
+    """Two networks of different build that vote; the cheaper one looks twice, once in the mirror.
 
     The mean of their logits (Lakshminarayanan et al., NeurIPS 2017, average the probabilities) reads strangers' hands
     better than either, and from three looks as well as from all six views (docs/results.md, section 5). Logits are
