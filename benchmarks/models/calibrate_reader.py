@@ -21,6 +21,7 @@ from surehand.train import expected_calibration_error, fit_temperature, reliabil
 
 FOLDERS = ("asl-kaggle64/train", "asl-phone224/train")
 EVERY = 3
+LETTERS_ALONE = "letters rendered by surehand; no photograph"
 FOREIGN = Augmentation(
     rotation=20.0,
     shift=0.15,
@@ -41,7 +42,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     classifier = load(arguments.trained)
-    if classifier.metadata.get("data", "").partition(":")[0] != "letters":
+    data = classifier.metadata.get("data", "")
+    if data != LETTERS_ALONE and data.partition(":")[0] != "letters":
         parser.error(f"{arguments.trained} was not trained on rendered letters alone; name one that was")
     found = {}
     for folder in FOLDERS:
@@ -65,7 +67,7 @@ def main() -> None:
         )
     print(f"temperature {temperature:.3f}")
     metadata = classifier.metadata | {
-        "data": "letters rendered by surehand; no photograph",
+        "data": LETTERS_ALONE,
         "temperature_from": "python -m benchmarks.models.calibrate_reader",
     }
     save(replace(classifier, temperature=temperature, metadata=metadata), arguments.out, half=True)
