@@ -23,6 +23,9 @@ STRONG = Augmentation(
     saturation=0.9,
     channel_gain=0.3,
     erasing=0.5,
+    hue=60,
+    grey=0.3,
+    stretch=1.3,
 )
 
 
@@ -152,6 +155,18 @@ def test_rotation_turns_about_the_middle_within_its_range():
     np.testing.assert_allclose(np.linalg.det(affine[:, :, :2]), 1, atol=1e-5)
 
 
+def test_stretch_lengthens_along_any_direction_and_shortens_across():
+    linear = drawn(only(stretch=1.25)).affine[:, :, :2].astype(float)
+    np.testing.assert_allclose(linear, linear.transpose(0, 2, 1), atol=1e-6)  # it does not turn
+    np.testing.assert_allclose(np.linalg.det(linear), 1, atol=1e-5)
+    shorter, longer = np.linalg.eigvalsh(linear).T
+    np.testing.assert_allclose(shorter * longer, 1, atol=1e-5)
+    assert 1.24 < longer.max() <= 1.25 + 1e-6
+    # The most lengthened direction is any: its double angle has no mean.
+    along = np.linalg.eigh(linear)[1][:, :, 1] @ (1, 1j)
+    assert abs((along**2).mean()) < 0.05
+
+
 def test_shift_moves_by_a_share_of_the_side():
     affine = drawn(only(shift=0.25), side=20).affine
     np.testing.assert_allclose(affine[:, :, :2], np.broadcast_to(np.eye(2), (4000, 2, 2)), atol=1e-6)
@@ -201,6 +216,29 @@ def test_each_colour_range_does_what_it_says(name):
         assert colour[:, 0, 1].any() is np.False_
 
 
+def test_hue_turns_the_colour_plane_of_ntsc_within_its_range():
+    colour = drawn(only(hue=30)).colour.astype(float)
+    luma = np.array([0.299, 0.587, 0.114])
+    to_iq = np.array([[0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+    np.testing.assert_allclose(colour @ (0.5, 0.5, 0.5, 1), 0.5, atol=1e-6)  # grey stays
+    red = np.array([0.9, 0.2, 0.4])
+    turned = colour @ (*red, 1)
+    np.testing.assert_allclose(turned @ luma, luma @ red, atol=1e-4)  # brightness stays
+    before, after = complex(*(to_iq @ red)), (turned @ to_iq.T) @ (1, 1j)
+    np.testing.assert_allclose(abs(after), abs(before), atol=1e-6)  # colourfulness stays
+    angles = np.degrees(np.angle(after / before))
+    assert -30.01 < angles.min() < -29.5
+    assert 29.5 < angles.max() < 30.01
+    assert abs(angles.mean()) < 1
+
+
+def test_grey_takes_the_colour_of_its_share_of_images():
+    colour = drawn(only(grey=0.25)).colour.astype(float)
+    without = abs(colour - [0.299, 0.587, 0.114, 0]).max((1, 2)) < 1e-6
+    assert abs(without.mean() - 0.25) < 0.03
+    np.testing.assert_allclose(colour[~without], np.broadcast_to(np.eye(3, 4), (sum(~without), 3, 4)), atol=1e-6)
+
+
 def test_erasing_takes_2_to_20_percent_of_its_share_of_images_at_most():
     top, bottom, left, right = drawn(only(erasing=0.4), side=64).hole.T
     areas = (bottom - top) * (right - left) / 64**2
@@ -247,6 +285,9 @@ def test_what_comes_from_outside_repeats_the_edge():
         {"shift": 10},
         {"brightness": -0.1},
         {"erasing": 2},
+        {"hue": 190},
+        {"grey": -0.5},
+        {"stretch": 0.9},
         {"zoom": (0, 1)},
         {"zoom": (2, 1)},
     ],
@@ -267,7 +308,9 @@ def test_values_out_of_range_are_refused_by_name(options):
 )
 @settings(max_examples=60, deadline=None)
 def test_any_draw_stays_in_range_and_inside_the_image(sample, seed, rotation, share, smallest, height, width):
-    augmentation = Augmentation(rotation, share, (smallest, 1 / smallest), True, share, share, share, share, share)
+    augmentation = Augmentation(
+        rotation, share, (smallest, 1 / smallest), True, *[share] * 5, rotation, share, 1 / smallest
+    )
     pixels = np.full((1, height, width, 3), 255, np.uint8)
     images = augment(pixels, np.array([sample], np.uint64), seed=seed, epoch=0, augmentation=augmentation)
     assert torch.isfinite(images).all()

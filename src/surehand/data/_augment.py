@@ -18,12 +18,16 @@ from ._augment_kernels import bytes_to_unit, warp_and_colour
 
 # ITU-R BT.601: how much each channel adds to brightness.
 _LUMA = np.array([0.299, 0.587, 0.114])
+# The turn of all hues by 90 degrees in the plane of its two colour axes, I and Q (FCC, NTSC standard, 1953).
+_TO_IQ = np.array([[0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+_QUARTER_TURN = np.linalg.inv([_LUMA, *_TO_IQ]) @ np.array([[0, 0, 0], [0, 0, -1], [0, 1, 0]]) @ [_LUMA, *_TO_IQ]
 
 # One number a sample for each; the order is part of the random stream, so new ones go to the end.
 _DRAWS = (
     *("angle", "shift_x", "shift_y", "zoom", "flip"),
     *("brightness", "contrast", "saturation", "gain_r", "gain_g", "gain_b"),
     *("erase", "area", "aspect", "hole_x", "hole_y", "fill_r", "fill_g", "fill_b"),
+    *("hue", "grey", "stretch", "direction"),
 )
 
 
@@ -45,6 +49,9 @@ class Augmentation:
         channel_gain: largest relative change of each channel by itself (colour of the light), in [0, 1].
         erasing: share of images that lose a rectangle of 2 to 20 % of their area, in [0, 1]
             (Zhong et al., Random Erasing Data Augmentation, AAAI 2020), painted in one random colour.
+        hue: largest turn of all hues to either side, degrees, in [0, 180].
+        grey: share of images without colour, in [0, 1].
+        stretch: largest lengthening along any one direction, at least 1; across it, images are shortened as much.
 
     Raises:
         UsageError: a value outside its range.
@@ -59,15 +66,21 @@ class Augmentation:
     saturation: float = 0.25
     channel_gain: float = 0.1
     erasing: float = 0.1
+    hue: float = 0.0
+    grey: float = 0.0
+    stretch: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.rotation <= 180:
-            raise UsageError(f"rotation must be in degrees, in [0, 180]; got {self.rotation}")
-        for name in ("shift", "brightness", "contrast", "saturation", "channel_gain", "erasing"):
+        for name in ("rotation", "hue"):
+            if not 0 <= getattr(self, name) <= 180:
+                raise UsageError(f"{name} must be in degrees, in [0, 180]; got {getattr(self, name)}")
+        for name in ("shift", "brightness", "contrast", "saturation", "channel_gain", "erasing", "grey"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} is a share and must be in [0, 1]; got {getattr(self, name)}")
         if len(self.zoom) != 2 or not 0 < self.zoom[0] <= self.zoom[1]:
             raise UsageError(f"zoom must be (smallest, largest) with 0 < smallest <= largest; got {self.zoom}")
+        if not self.stretch >= 1:
+            raise UsageError(f"stretch must be at least 1; got {self.stretch}")
 
     @classmethod
     def none(cls) -> "Augmentation":
@@ -189,7 +202,7 @@ def draw_augmentation(
     signed = {name: 2 * column - 1 for name, column in u.items()}
     return Drawn(
         affine=_affine(augmentation, u, signed, height, width),
-        colour=_colour(augmentation, signed),
+        colour=_colour(augmentation, u, signed),
         hole=_hole(augmentation, u, height, width),
         fill=np.stack([u["fill_r"], u["fill_g"], u["fill_b"]], 1).astype(np.float32),
     )
@@ -202,26 +215,40 @@ def _affine(
     height: int,
     width: int,
 ) -> Float32[np.ndarray, "b 2 3"]:
-    """The inverse of: flip, zoom and rotate about the image's middle, then shift."""
+    """The inverse of: stretch, flip, zoom and rotate about the image's middle, then shift."""
     angle = np.deg2rad(augmentation.rotation) * signed["angle"]
     smallest, largest = np.log(augmentation.zoom)
     zoom = np.exp(smallest + (largest - smallest) * u["zoom"])
     mirror = np.where(augmentation.flip & (u["flip"] < 0.5), -1.0, 1.0)
     cosine, sine = np.cos(angle) / zoom, np.sin(angle) / zoom
     linear = np.stack([np.stack([mirror * cosine, mirror * sine], -1), np.stack([-sine, cosine], -1)], 1)  # (b, 2, 2)
+    linear = _squeeze(np.log(augmentation.stretch) * signed["stretch"], np.pi * u["direction"]) @ linear
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
     shift = augmentation.shift * np.stack([signed["shift_x"] * width, signed["shift_y"] * height], -1)  # (b, 2)
     offset = middle - (linear @ (middle + shift)[:, :, None])[:, :, 0]
     return np.concatenate([linear, offset[:, :, None]], 2).astype(np.float32)
 
 
-def _colour(augmentation: Augmentation, signed: dict[str, np.ndarray]) -> Float32[np.ndarray, "b 3 4"]:
-    """Saturation, then contrast about mid-grey and brightness, then channel gains, as one matrix."""
+def _squeeze(logarithm: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Symmetric matrices (b, 2, 2): lengths along a direction (radians) times exp(logarithm), across divided by it."""
+    even, odd = np.cosh(logarithm), np.sinh(logarithm)
+    x, y = odd * np.cos(2 * direction), odd * np.sin(2 * direction)
+    return np.stack([np.stack([even + x, y], -1), np.stack([y, even - x], -1)], 1)
+
+
+def _colour(
+    augmentation: Augmentation, u: dict[str, np.ndarray], signed: dict[str, np.ndarray]
+) -> Float32[np.ndarray, "b 3 4"]:
+    """Hue and saturation, then contrast about mid-grey and brightness, then channel gains, as one matrix."""
     saturation = (1 + augmentation.saturation * signed["saturation"])[:, None, None]
+    saturation = np.where(u["grey"][:, None, None] < augmentation.grey, 0, saturation)
     contrast = (1 + augmentation.contrast * signed["contrast"])[:, None, None]
     brightness = (augmentation.brightness * signed["brightness"])[:, None, None]
     gain = 1 + augmentation.channel_gain * np.stack([signed["gain_r"], signed["gain_g"], signed["gain_b"]], 1)
-    linear = contrast * (saturation * np.eye(3) + (1 - saturation) * _LUMA)  # (b, 3, 3)
+    hue = np.deg2rad(augmentation.hue) * signed["hue"][:, None, None]
+    colourful = np.eye(3) - _LUMA
+    turned = np.cos(hue) * colourful + np.sin(hue) * (_QUARTER_TURN @ colourful)
+    linear = contrast * (saturation * turned + _LUMA)  # (b, 3, 3)
     offset = np.broadcast_to(0.5 * (1 - contrast) + brightness, (len(gain), 3, 1))
     return (gain[:, :, None] * np.concatenate([linear, offset], 2)).astype(np.float32)
 
