@@ -83,6 +83,9 @@ class _Dice:
             low: the darkest value.
             warm: the chance of a hue between red-brown and yellow.
         """
+        if self.chance(0.12):  # of skin: wood, brick, sand, cardboard
+            hue, value = self.between(8, 36), self.between(0.25, 0.95)
+            return np.array(colorsys.hsv_to_rgb(hue / 360, self.between(0.2, 0.6), value))
         which = self.random.random()
         if which < warm:
             hue = self.between(15, 50)
@@ -327,7 +330,7 @@ PAINTERS: dict[str, Callable[[_Dice], _Canvas]] = {
 
 def _add_extras(canvas: _Canvas, dice: _Dice, skin: Vector) -> None:
     """What may stand before any background: a person, bars or cables, a lamp's glow, shade from one side."""
-    if dice.chance(0.12):
+    if dice.chance(0.2):
         _add_person(canvas, dice, skin)
     if dice.chance(0.18):
         colour, angle = dice.colour(), dice.angle()
