@@ -1,13 +1,15 @@
 """Training with letters rendered for each epoch, and from the weights of another classifier."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from surehand.alphabet import CLASSES
 from surehand.data import Samples
-from surehand.errors import ConfigurationError
-from surehand.models import Classifier, build, save
+from surehand.errors import ConfigurationError, UsageError
+from surehand.models import Classifier, build, load, save
 from surehand.render import render_many
 from surehand.train import Choice, Settings, train
 
@@ -66,6 +68,25 @@ def test_it_starts_from_the_weights_of_a_classifier_matched_by_class_name(letter
     found = train("reader", letters, letters, still).model
     assert torch.allclose(found.output.weight.flip(0), first.output.weight, atol=1e-6)
     assert torch.allclose(found.residual.stem.convolution.weight, first.residual.stem.convolution.weight, atol=1e-6)
+
+
+def test_what_it_keeps_of_the_start_lies_on_the_line_between_start_and_end(letters, settings, tmp_path):
+    first = build("reader", 29, 32, seed=5).eval()
+    file = tmp_path / "first.safetensors"
+    save(Classifier(first, "reader", CLASSES, 32), file)
+    plain = replace(settings, epochs=1, fresh=0, start=str(file))
+    end = weights(train("reader", letters, letters, plain))
+    found = weights(train("reader", letters, letters, replace(plain, keep=0.25)))
+    start = weights(load(file))
+    floating = [name for name, tensor in end.items() if tensor.is_floating_point()]
+    assert any(not torch.equal(start[name], end[name]) for name in floating)
+    for name in floating:
+        assert torch.allclose(found[name], 0.25 * start[name] + 0.75 * end[name], atol=1e-6), name
+
+
+def test_nothing_can_be_kept_without_a_start():
+    with pytest.raises(UsageError, match="needs a start"):
+        Settings(keep=0.5)
 
 
 def test_a_start_of_another_kind_is_refused_in_a_sentence(letters, tmp_path):

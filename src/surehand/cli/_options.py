@@ -37,7 +37,7 @@ TRAINING = "Training (defaults: the model's recipe)"
 RecipeOption = Annotated[
     str | None,
     typer.Option(
-        help="letters (endless rendered letters) or letters-and-photographs. (default: the model's own)",
+        help="letters, letters-in-ten-minutes or letters-and-photographs. (default: the model's own)",
         rich_help_panel=TRAINING,
         show_default=False,
     ),
@@ -46,6 +46,14 @@ StartOption = Annotated[
     str | None,
     typer.Option(
         help="A model file, or reader, whose weights are the first ones. (default: drawn)",
+        rich_help_panel=TRAINING,
+        show_default=False,
+    ),
+]
+KeepOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Share of the start's weights that the result keeps, 0 to 1.",
         rich_help_panel=TRAINING,
         show_default=False,
     ),

@@ -14,6 +14,7 @@ from ._options import (
     DevicesOption,
     EpochsOption,
     FreshOption,
+    KeepOption,
     MinDeltaOption,
     OptimizerOption,
     PatienceOption,
@@ -75,6 +76,7 @@ def run(
     cache: CacheOption = None,
     recipe: RecipeOption = None,
     start: StartOption = None,
+    keep: KeepOption = None,
     fresh: FreshOption = None,
     stay: StayOption = None,
     epochs: EpochsOption = None,
@@ -96,6 +98,7 @@ def run(
     settings = AuditSettings.from_toml(config) if config else AuditSettings()
     training = given(
         start=start,
+        keep=keep,
         fresh=fresh,
         stay=stay,
         epochs=epochs,

@@ -13,6 +13,7 @@ from ._options import (
     DevicesOption,
     EpochsOption,
     FreshOption,
+    KeepOption,
     MinDeltaOption,
     OptimizerOption,
     PatienceOption,
@@ -46,6 +47,7 @@ def train(
     cache: CacheOption = None,
     recipe: RecipeOption = None,
     start: StartOption = None,
+    keep: KeepOption = None,
     fresh: FreshOption = None,
     stay: StayOption = None,
     epochs: EpochsOption = None,
@@ -63,6 +65,7 @@ def train(
 
     training = given(
         start=start,
+        keep=keep,
         fresh=fresh,
         stay=stay,
         epochs=epochs,

@@ -24,6 +24,7 @@ from ._loop import CHECKPOINT, OnEpoch, OnStep, Step, _State, train_here
 from ._probe import Choice
 from ._result import Epoch, TrainResult
 from ._settings import Settings
+from ._start import keep_of_start
 
 
 def train_on_devices(
@@ -148,6 +149,7 @@ def _result(folder: Path, architecture: str, images: Samples, settings: Settings
     state, choice = _State.from_dict(saved.progress["state"]), Choice(**saved.progress["choice"])
     model = build(architecture, len(images.classes), images.pixels.shape[1], seed=settings.seed)
     model.load_state_dict(saved.best or saved.weights)
+    keep_of_start(model, architecture, images, settings)
     reason = state.stopped_because or ""
     return TrainResult(
         model.eval(), tuple(state.history), state.stopping.best_epoch, reason, state.seconds, settings, choice

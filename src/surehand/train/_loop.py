@@ -34,7 +34,7 @@ from ._probe import Choice, laid_out, probe
 from ._result import Epoch, TrainResult
 from ._schedule import SCHEDULES, Moment
 from ._settings import Settings
-from ._start import beyond_settings, start_from
+from ._start import beyond_settings, keep_of_start, start_from
 from ._sync_batch_norm import synchronise
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -183,7 +183,7 @@ class _Run:
         progress: Progress,
     ) -> None:
         self.fabric, self.validation, self.settings, self.folder = fabric, validation, settings, folder
-        self.given, self.progress = images, progress
+        self.architecture, self.given, self.progress = architecture, images, progress
         size = images.pixels.shape[1]
         beyond = beyond_settings(architecture, len(images.classes), size, settings)
         self.letters: LetterStream | None = None
@@ -301,16 +301,17 @@ class _Run:
             write_whole(self.folder / METRICS, "".join(lines).encode())
 
     def result(self) -> TrainResult:
-        """The model with its best weights."""
-        state = self.state
+        """The model with its best weights, less what is kept of the first ones."""
+        state, settings = self.state, self.settings
         self.model.load_state_dict(self.best or self.model.state_dict())
+        keep_of_start(self.model, self.architecture, self.given, settings)
         return TrainResult(
             self.model.eval(),
             tuple(state.history),
             state.stopping.best_epoch,
             state.stopped_because or "",
             state.seconds,
-            self.settings,
+            settings,
             self.choice,
         )
 

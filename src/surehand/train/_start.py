@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from surehand.data import Samples
 from surehand.errors import ConfigurationError
-from surehand.models import Classifier, blank, find_classifier, load
+from surehand.models import Classifier, blank, build, find_classifier, load
 from surehand.render import RENDERER
 
 from ._settings import Settings
@@ -81,3 +82,15 @@ def start_from(name: str, model: nn.Module, architecture: str, classes: tuple[st
         raise ConfigurationError(
             f"{name} has weights for images of {source.size} pixels; train at that size."
         ) from error
+
+
+def keep_of_start(model: nn.Module, architecture: str, images: Samples, settings: Settings) -> None:
+    """Move weights and running statistics from where training ended by `settings.keep` of the way to its start."""
+    if not settings.keep:
+        return
+    first = build(architecture, len(images.classes), images.pixels.shape[1])
+    start_from(settings.start, first, architecture, images.classes)
+    with torch.no_grad():
+        for tensor, other in zip(model.state_dict().values(), first.state_dict().values(), strict=True):
+            if tensor.is_floating_point():
+                tensor.lerp_(other, settings.keep)
