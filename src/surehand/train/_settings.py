@@ -140,7 +140,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         "epochs": 8,
         "learning_rate": 1e-3,
         "start": "reader",
-        "keep": 0.5,
         "augmentation": replace(_ANY_COLOUR, rotation=15.0, zoom=(0.75, 1.15), stretch=1.25),
     },
 }
