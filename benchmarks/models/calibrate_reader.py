@@ -3,7 +3,7 @@
     python -m benchmarks.models.calibrate_reader TRAINED --photos DIR --out reader.safetensors
 
 TRAINED is a classifier file, trained on rendered letters alone. A temperature is fitted on every third frame of each of
-the two training folders in DIR (see docs/photographs.md), turned, moved, recoloured and erased over wider ranges than
+the two training folders in DIR (see docs/photographs.md), turned, moved, lit and erased over wider ranges than
 training images: one fitted on photographs as they are would promise strangers what only these signers get. The larger
 of the two is taken, which promises the least. It changes no reading. The file is written in float16.
 """

@@ -15,7 +15,7 @@ from .conftest import surehand
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--recipe", "bread"], 2, "no recipe 'bread'; choose from letters, letters-and-photographs"),
+        (["--recipe", "bread"], 2, "no recipe 'bread'; choose from letters, letters-in-ten-minutes, letters-and"),
         (["--optimizer", "bread"], 2, "optimizer must be one of adamw, muon; got 'bread'"),
         (["--fresh", "-1"], 2, "fresh must be at least 0; got -1"),
         (["--start", "nowhere.safetensors"], 3, "There is no model file nowhere.safetensors"),

@@ -288,6 +288,7 @@ def test_what_comes_from_outside_repeats_the_edge():
         {"hue": 190},
         {"grey": -0.5},
         {"stretch": 0.9},
+        {"stretch": float("inf")},
         {"zoom": (0, 1)},
         {"zoom": (2, 1)},
     ],

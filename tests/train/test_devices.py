@@ -1,11 +1,14 @@
 """Two processes that share each batch do what one process does, to rounding."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import nn
 
 from surehand.alphabet import CLASSES
 from surehand.data import Samples
+from surehand.models import Classifier, build, save
 from surehand.render import render_many
 from surehand.train import Settings, train
 from surehand.train._sync_batch_norm import SyncBatchNorm2d, synchronise
@@ -48,6 +51,19 @@ def test_two_devices_train_on_the_same_fresh_letters_as_one(tmp_path):
     assert [(s.epoch, s.done, s.total) for s in steps[1]] == [(s.epoch, s.done, s.total) for s in steps[2]]
     assert np.allclose(losses[1], losses[2], atol=1e-4)
     assert [done for done, _, _ in told] == [*range(1, 32)] * 4
+
+
+def test_two_devices_keep_as_much_of_the_start_as_one(images, validation, tmp_path):
+    file, size = tmp_path / "start.safetensors", images.pixels.shape[1]
+    start = build("cnn", len(images.classes), size, seed=3)
+    save(Classifier(start, "cnn", images.classes, size), file)
+    settings = Settings(epochs=1, batch=32, precision="float32", learning_rate=1e-3, seed=1, start=str(file), keep=0.75)
+    one, two = (train("cnn", images, validation, replace(settings, devices=d)).model.state_dict() for d in (1, 2))
+    for name, value in one.items():
+        assert torch.allclose(value.float(), two[name].float(), atol=1e-5), name
+    whole = train("cnn", images, validation, replace(settings, keep=0.0)).model.state_dict()
+    name = list(whole)[-2]  # the last weights
+    assert torch.allclose(two[name], 0.75 * start.state_dict()[name] + 0.25 * whole[name], atol=1e-5)
 
 
 def test_synchronised_batch_norm_is_batch_norm_where_there_is_one_device(monkeypatch):

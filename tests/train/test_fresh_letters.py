@@ -73,11 +73,13 @@ def test_it_starts_from_the_weights_of_a_classifier_matched_by_class_name(letter
 def test_what_it_keeps_of_the_start_lies_on_the_line_between_start_and_end(letters, settings, tmp_path):
     first = build("reader", 29, 32, seed=5).eval()
     file = tmp_path / "first.safetensors"
-    save(Classifier(first, "reader", CLASSES, 32), file)
+    save(Classifier(first, "reader", tuple(reversed(CLASSES)), 32), file)
     plain = replace(settings, epochs=1, fresh=0, start=str(file))
     end = weights(train("reader", letters, letters, plain))
     found = weights(train("reader", letters, letters, replace(plain, keep=0.25)))
-    start = weights(load(file))
+    start = weights(load(file)) | {
+        name: tensor.flip(0) for name, tensor in weights(load(file)).items() if name.startswith("output.")
+    }
     floating = [name for name, tensor in end.items() if tensor.is_floating_point()]
     assert any(not torch.equal(start[name], end[name]) for name in floating)
     for name in floating:
@@ -87,6 +89,12 @@ def test_what_it_keeps_of_the_start_lies_on_the_line_between_start_and_end(lette
 def test_nothing_can_be_kept_without_a_start():
     with pytest.raises(UsageError, match="needs a start"):
         Settings(keep=0.5)
+
+
+@pytest.mark.parametrize("keep", [-0.1, 1.0])
+def test_not_all_and_not_less_than_nothing_is_kept(keep):
+    with pytest.raises(UsageError, match="keep must be in"):
+        Settings(start="reader", keep=keep)
 
 
 def test_a_start_of_another_kind_is_refused_in_a_sentence(letters, tmp_path):

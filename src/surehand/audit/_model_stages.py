@@ -90,8 +90,14 @@ def train_stage(
             "data_licence": "Apache-2.0" if dataset.manifest.source.startswith("letters") else "not stated",
             "seed": settings.seed,
             "surehand": __version__,
-            "validation_accuracy": result.history[result.best_epoch - 1].validation_accuracy,
-            "training": {"epochs": len(result.history), "fresh": settings.fresh, "stay": settings.stay, **beyond},
+            "validation_accuracy": float((logits.argmax(1) == validation.labels).mean()),
+            "training": {
+                "epochs": len(result.history),
+                "fresh": settings.fresh,
+                "stay": settings.stay,
+                "keep": settings.keep,
+                **beyond,
+            },
         }
         file = f"model/{name}.safetensors"
         classifier = Classifier(result.model, name, images.classes, dataset.size, temperature, metadata)

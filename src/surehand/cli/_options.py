@@ -53,7 +53,7 @@ StartOption = Annotated[
 KeepOption = Annotated[
     float | None,
     typer.Option(
-        help="Share of the start's weights that the result keeps, 0 to 1.",
+        help="Share of the start's weights that the result keeps, below 1. (default: 0)",
         rich_help_panel=TRAINING,
         show_default=False,
     ),

@@ -18,7 +18,7 @@ from ._augment_kernels import bytes_to_unit, warp_and_colour
 
 # ITU-R BT.601: how much each channel adds to brightness.
 _LUMA = np.array([0.299, 0.587, 0.114])
-# The turn of all hues by 90 degrees in the plane of its two colour axes, I and Q (FCC, NTSC standard, 1953).
+# The turn of all hues by 90 degrees in the plane of NTSC's two colour axes, I and Q (FCC, 1953); grey goes to zero.
 _TO_IQ = np.array([[0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 _QUARTER_TURN = np.linalg.inv([_LUMA, *_TO_IQ]) @ np.array([[0, 0, 0], [0, 0, -1], [0, 1, 0]]) @ [_LUMA, *_TO_IQ]
 
@@ -51,7 +51,7 @@ class Augmentation:
             (Zhong et al., Random Erasing Data Augmentation, AAAI 2020), painted in one random colour.
         hue: largest turn of all hues to either side, degrees, in [0, 180].
         grey: share of images without colour, in [0, 1].
-        stretch: largest lengthening along any one direction, at least 1; across it, images are shortened as much.
+        stretch: largest factor of lengths along any one direction, at least 1; lengths across are divided by it.
 
     Raises:
         UsageError: a value outside its range.
@@ -79,8 +79,8 @@ class Augmentation:
                 raise UsageError(f"{name} is a share and must be in [0, 1]; got {getattr(self, name)}")
         if len(self.zoom) != 2 or not 0 < self.zoom[0] <= self.zoom[1]:
             raise UsageError(f"zoom must be (smallest, largest) with 0 < smallest <= largest; got {self.zoom}")
-        if not self.stretch >= 1:
-            raise UsageError(f"stretch must be at least 1; got {self.stretch}")
+        if not 1 <= self.stretch < np.inf:
+            raise UsageError(f"stretch must be at least 1 and finite; got {self.stretch}")
 
     @classmethod
     def none(cls) -> "Augmentation":
@@ -246,8 +246,7 @@ def _colour(
     brightness = (augmentation.brightness * signed["brightness"])[:, None, None]
     gain = 1 + augmentation.channel_gain * np.stack([signed["gain_r"], signed["gain_g"], signed["gain_b"]], 1)
     hue = np.deg2rad(augmentation.hue) * signed["hue"][:, None, None]
-    colourful = np.eye(3) - _LUMA
-    turned = np.cos(hue) * colourful + np.sin(hue) * (_QUARTER_TURN @ colourful)
+    turned = np.cos(hue) * (np.eye(3) - _LUMA) + np.sin(hue) * _QUARTER_TURN
     linear = contrast * (saturation * turned + _LUMA)  # (b, 3, 3)
     offset = np.broadcast_to(0.5 * (1 - contrast) + brightness, (len(gain), 3, 1))
     return (gain[:, :, None] * np.concatenate([linear, offset], 2)).astype(np.float32)

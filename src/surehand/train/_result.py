@@ -28,11 +28,11 @@ class Epoch:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A trained model, in evaluation mode with its best weights, and how it came about.
+    """A trained model, in evaluation mode with its best weights, less what `keep` takes back, and how it came about.
 
     Attributes:
         model: images float32 (n, 3, h, w) in [0, 1] -> logits (n, k).
-        history: one entry an epoch.
+        history: one entry an epoch, of the weights that it ended with.
         best_epoch: whose weights these are, from 1.
         stopped_because: in words.
         seconds: time spent in epochs, over all resumes.

@@ -85,12 +85,16 @@ def start_from(name: str, model: nn.Module, architecture: str, classes: tuple[st
 
 
 def keep_of_start(model: nn.Module, architecture: str, images: Samples, settings: Settings) -> None:
-    """Move weights and running statistics from where training ended by `settings.keep` of the way to its start."""
+    """Move weights from where training ended by `settings.keep` of the way to its start.
+
+    Running statistics of batch normalisation move alike: so near to each other, they need not be measured anew.
+    """
     if not settings.keep:
         return
     first = build(architecture, len(images.classes), images.pixels.shape[1])
     start_from(settings.start, first, architecture, images.classes)
     with torch.no_grad():
-        for tensor, other in zip(model.state_dict().values(), first.state_dict().values(), strict=True):
+        others = first.state_dict()
+        for name, tensor in model.state_dict().items():
             if tensor.is_floating_point():
-                tensor.lerp_(other, settings.keep)
+                tensor.lerp_(others[name], settings.keep)
