@@ -68,7 +68,7 @@ class Settings:
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} must be in [0, 1); got {getattr(self, name)}.")
         if self.keep and not self.start:
-            raise UsageError(f"keep {self.keep} needs a start, of whose weights it is a share.")
+            raise UsageError(f"keep {self.keep} needs a start, of whose weights it is a share; name one.")
         if self.batch < 2 * self.devices:
             raise UsageError(f"batch {self.batch} is too small for {self.devices} devices; give at least 2 a device.")
         if self.precision not in ("auto", *PRECISIONS):
