@@ -213,7 +213,7 @@ _PICTURE_LAWS: dict[str, _Law] = {
     "curl": _normal(0.0, 1.0),
     "spread": _normal(0.0, 1.0),
     "joint_noise": _normals(21, 0.0, 1.0),
-    "pitch": _normal(0.0, 16.0),
+    "pitch": _normal(0.0, 18.0),
     "yaw": _normal(0.0, 25.0),
     "roll": _normal(0.0, 15.0),
     "forearm_bend": _normals(3, 0.0, 0.18),

@@ -438,7 +438,7 @@ def _noise(x, y, z):
     fx, fy, fz = math.floor(x), math.floor(y), math.floor(z)
     i, j, k = int(fx), int(fy), int(fz)
     x, y, z = x - fx, y - fy, z - fz
-    x, y, z = x * x * (3 - 2 * x), y * y * (3 - 2 * y), z * z * (3 - 2 * z)
+    x, y, z = x * x * (3.0 - 2.0 * x), y * y * (3.0 - 2.0 * y), z * z * (3.0 - 2.0 * z)
     a = _hash(i, j, k) * (1 - x) + _hash(i + 1, j, k) * x
     b = _hash(i, j + 1, k) * (1 - x) + _hash(i + 1, j + 1, k) * x
     c = _hash(i, j, k + 1) * (1 - x) + _hash(i + 1, j, k + 1) * x
