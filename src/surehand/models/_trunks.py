@@ -28,11 +28,15 @@ class PlainTrunk(nn.Module):
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
         """Normalised images to features."""
+        return self.maps(images).mean((2, 3))
+
+    def maps(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d _ _"]:
+        """Normalised images to the last maps, whose means the features are."""
         first, *others = self.stages
         maps = first(images)
         for stage in others:
             maps = stage(F.max_pool2d(maps, 2))
-        return maps.mean((2, 3))
+        return maps
 
 
 class ResidualTrunk(nn.Module):
