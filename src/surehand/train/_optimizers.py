@@ -85,7 +85,7 @@ class Muon(torch.optim.Optimizer):
         for parameter in parameters:
             if not self.state[parameter]:
                 zeros = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
-                self.state[parameter].update(zeros, step=torch.zeros((), dtype=torch.float32))
+                self.state[parameter].update(zeros, step=torch.zeros((), device=parameter.device))
         states = [self.state[parameter] for parameter in parameters]
         adamw_step(
             parameters,

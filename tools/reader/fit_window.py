@@ -1,0 +1,41 @@
+"""Where the constants of the reader's window come from: boxes of rendered hands.
+
+python tools/reader/fit_window.py reader
+"""
+
+import sys
+
+import numpy as np
+import torch
+
+from surehand.alphabet import CLASSES
+from surehand.models import evaluating, load
+from surehand.models._gaze import look, whole
+from surehand.models._reader import _LOOK
+from surehand.render._render import in_parallel, picture_of
+
+LETTERS, SIZE, SEED = 60 * len(CLASSES), 160, 99
+
+
+def main() -> None:
+    """Render, look, fit."""
+    model = load(sys.argv[1]).model
+    shares, sides = [], []
+    for rendering in in_parallel([(*picture_of(i), SEED, SIZE, None, None) for i in range(LETTERS)]):
+        if rendering.box is None or rendering.class_name == "nothing":
+            continue
+        x0, y0, x1, y1 = rendering.box
+        with evaluating(model), torch.inference_mode():
+            pixels = model.normalise(torch.from_numpy(rendering.image).permute(2, 0, 1)[None] / 255)
+            length = model.plain.maps(look(pixels, whole(pixels), _LOOK)).norm(dim=1)
+        shares.append(float(length.mean() / length.amax()))
+        sides.append(np.log(max(x1 - x0, y1 - y0) / SIZE))
+    slope, constant = np.polyfit(shares, sides, 1)
+    explained = np.corrcoef(shares, sides)[0, 1] ** 2
+    print(
+        f"log side = {slope:.2f} share + {constant:.2f}, which explains {100 * explained:.0f} % of {len(sides)} hands"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,252 @@
+"""Teach the reader of the package on an accelerator, from rendered letters that are made while it learns.
+
+    python tools/reader/teach.py OUT --minutes 8
+    python tools/reader/teach.py OUT --minutes 8 --photographs DIR DIR --photograph-minutes 1
+
+Written to OUT: reader.safetensors, from letters alone, with a share of the weights it started from (Wortsman et al.,
+"Robust fine-tuning of zero-shot models", CVPR 2022), and, with photographs, mixed.safetensors, which goes on from the
+weights before these are mixed in. Minutes are of learning; compiling and the first letters take about one more. How
+many letters are made depends on the machine, so another run ends with other weights. Needs numba-cuda beside the
+package.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from muon_at_once import MuonAtOnce
+from scenes import HANDS, SceneFeed, Scenes
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from surehand.alphabet import CLASSES
+from surehand.data import augment, load_external
+from surehand.models import Classifier, build, load, save
+from surehand.render import RENDERER
+from surehand.train import RECIPES
+from surehand.train._optimizers import muon
+
+DEVICE = "cuda"
+# Pixels a side in training, and of the images that the reader is given afterwards.
+SIZE, SIZE_IN_USE = 96, 160
+SEED = 20_000_000
+# Letters kept on the accelerator, the oldest of which are replaced, and images a step.
+POOL, BATCH = 150_000, 2048
+# Hands turn, and come nearer, by more than the recipe has it: here nothing is learned by heart.
+AUGMENTATION = replace(RECIPES["letters"]["augmentation"], rotation=15.0, zoom=(0.8, 1.15), stretch=1.2, erasing=0.2)
+LABEL_SMOOTHING, WEIGHT_DECAY, DROPOUT = 0.05, 0.05, 0.2
+WARM_UP = 0.02  # of the time
+SETTLING_BATCHES = 100
+TELL_EVERY = 15.0  # seconds
+LETTERS_ALONE = "letters rendered by surehand; no photograph"
+
+# A batch, by the number of its step: uint8 pixels (n, h, w, 3) and labels (n,).
+Batches = Callable[[int], tuple[Tensor, Tensor]]
+
+
+class Letters:
+    """Rendered letters in the accelerator's memory; more of them whenever the feed has some."""
+
+    def __init__(self, feed: SceneFeed) -> None:
+        from hands_on_gpu import TILE, render_hands
+        from photograph_on_gpu import photograph
+
+        self.feed, self.made = feed, 0
+        self._render = render_hands[(SIZE // TILE, SIZE // TILE, HANDS), (TILE, TILE)]
+        self._photograph = photograph
+        room = POOL - POOL % HANDS
+        self._pixels = torch.empty((room, SIZE, SIZE, 3), dtype=torch.uint8, device=DEVICE)
+        self._labels = torch.empty(room, dtype=torch.int64, device=DEVICE)
+
+    def grow(self, wait: bool = False) -> None:
+        """Render a slot of scenes, if there is one or one is waited for."""
+        with self.feed.next(wait) as scenes:
+            if scenes is not None:
+                place = self.made % len(self._pixels)
+                self._pixels[place : place + HANDS] = self._pictures(scenes)
+                self._labels[place : place + HANDS] = torch.from_numpy(scenes.labels).to(DEVICE)
+                self.made += HANDS
+
+    def some(self, count: int) -> tuple[Tensor, Tensor]:
+        """Any of them."""
+        chosen = torch.randint(min(self.made, len(self._pixels)), (count,), device=DEVICE)
+        return self._pixels[chosen], self._labels[chosen]
+
+    def _pictures(self, scenes: Scenes) -> Tensor:
+        hands = [torch.from_numpy(array).to(DEVICE) for array in scenes.hands()]
+        colour = torch.zeros((HANDS, SIZE, SIZE, 3), device=DEVICE)
+        coverage = torch.zeros((HANDS, SIZE, SIZE), device=DEVICE)
+        self._render(*hands, colour, coverage)
+        backgrounds = torch.from_numpy(scenes.backgrounds).to(DEVICE).float().permute(0, 3, 1, 2)
+        # Any background for any hand, half of them mirrored.
+        behind = backgrounds[torch.randint(len(backgrounds), (HANDS,), device=DEVICE)]
+        behind = torch.where(torch.rand(HANDS, 1, 1, 1, device=DEVICE) < 0.5, behind.flip(3), behind)
+        return self._photograph(behind, colour, coverage, torch.from_numpy(scenes.numbers).to(DEVICE))
+
+
+class Photographs:
+    """Labelled photographs of several folders in the accelerator's memory."""
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        self._sets = []
+        for folder in folders:
+            samples = load_external(folder, SIZE, CLASSES).all()
+            pixels = torch.from_numpy(np.array(samples.pixels)).to(DEVICE)
+            self._sets.append((pixels, torch.from_numpy(samples.labels).to(DEVICE)))
+
+    def some(self, count: int) -> tuple[Tensor, Tensor]:
+        """Any of them, as many of each folder."""
+        parts = []
+        for pixels, labels in self._sets:
+            chosen = torch.randint(len(labels), (count // len(self._sets),), device=DEVICE)
+            parts.append((pixels[chosen], labels[chosen]))
+        pixels, labels = zip(*parts, strict=True)
+        return torch.cat(pixels), torch.cat(labels)
+
+
+def half_photographs(letters: Letters, photographs: Photographs) -> Batches:
+    """Batches of letters and photographs in equal parts, in no order."""
+
+    def batch(_: int) -> tuple[Tensor, Tensor]:
+        pixels, labels = zip(letters.some(BATCH // 2), photographs.some(BATCH // 2), strict=True)
+        order = torch.randperm(sum(map(len, labels)), device=DEVICE)
+        return torch.cat(pixels)[order], torch.cat(labels)[order]
+
+    return batch
+
+
+def learn(model: nn.Module, batches: Batches, letters: Letters, *, seconds: float, rate: float) -> str:
+    """Muon for so many seconds, at a rate that falls along a cosine to nothing; letters are rendered between steps.
+
+    Returns:
+        What was done, in a sentence.
+    """
+    optimizer = MuonAtOnce(muon(model, rate, WEIGHT_DECAY).param_groups)
+    model.train()
+    begun, made, step = time.monotonic(), letters.made, 0
+    told, since, sums = begun, 0, torch.zeros(2, device=DEVICE)
+    while (done := (time.monotonic() - begun) / seconds) < 1:
+        letters.grow()
+        factor = min(done / WARM_UP, 1.0) * 0.5 * (1 + math.cos(math.pi * done))
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+        images, labels = _augmented(batches, step)
+        logits = logits_while_learning(model, images)
+        loss = F.cross_entropy(logits, labels, label_smoothing=LABEL_SMOOTHING)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        sums += torch.stack([loss.detach(), (logits.argmax(1) == labels).float().mean()])
+        step, since = step + 1, since + 1
+        if step % 8 == 0:
+            torch.cuda.synchronize()  # time is measured here, and the accelerator must not lag behind
+        if time.monotonic() - told > TELL_EVERY:
+            told = time.monotonic()
+            mean_loss, accuracy = (sums / since).tolist()
+            speed, rendered = step * BATCH / (told - begun), (letters.made - made) / (told - begun)
+            print(
+                f"{told - begun:4.0f} s  {speed:6.0f} images/s  {rendered:5.0f} letters/s  "
+                f"loss {mean_loss:.3f}  accuracy {100 * accuracy:.2f} %",
+                flush=True,
+            )
+            since, sums = 0, torch.zeros(2, device=DEVICE)
+    settle(model, batches, step)
+    return f"{seconds:.0f} s, {step} steps of {BATCH}, {letters.made - made} letters rendered in that time"
+
+
+def logits_while_learning(model: Any, images: Tensor) -> Tensor:
+    """What `Reader.forward` gives in training: each image teaches one trunk, here the first half of a batch the plain.
+
+    The images of a batch are in no order, so that places are as good as the coins of `Reader`.
+    """
+    half, width, output = len(images) // 2, model.plain.width, model.output
+    with torch.autocast(DEVICE, torch.bfloat16):
+        pixels = model.normalise(images)
+        plain = F.dropout(model.plain(pixels[:half]), DROPOUT)
+        residual = F.dropout(model.residual(pixels[half:]), DROPOUT)
+        first = F.linear(plain, output.weight[:, :width], output.bias)
+        second = F.linear(residual, output.weight[:, width:], output.bias)
+    return torch.cat((first, second)).float()
+
+
+def settle(model: nn.Module, batches: Batches, step: int) -> None:
+    """Measure the statistics of batch normalisation anew, as means over many batches, with the last weights."""
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    with torch.no_grad():
+        for i in range(SETTLING_BATCHES):
+            logits_while_learning(model, _augmented(batches, step + i)[0])
+    for norm in norms:
+        norm.momentum = 0.1
+
+
+def _augmented(batches: Batches, step: int) -> tuple[Tensor, Tensor]:
+    pixels, labels = batches(step)
+    ids = np.arange(step * BATCH, step * BATCH + len(labels), dtype=np.uint64)
+    return augment(pixels, ids, seed=SEED, epoch=0, augmentation=AUGMENTATION), labels
+
+
+def between(model: nn.Module, start: dict[str, Tensor], keep: float) -> nn.Module:
+    """A reader with so large a share of the start in its weights."""
+    mixed = build("reader", len(CLASSES), SIZE_IN_USE)
+    here = {name: tensor.to("cpu") for name, tensor in model.state_dict().items()}
+    mixed.load_state_dict({n: t.lerp(start[n], keep) if t.is_floating_point() else t for n, t in here.items()})
+    return mixed
+
+
+def write(path: Path, model: nn.Module, data: str, what: str) -> None:
+    """Save a reader with what it learned from."""
+    metadata = {"data": data, "renderer": RENDERER, "training": what}
+    save(Classifier(model, "reader", CLASSES, SIZE_IN_USE, metadata=metadata), path)
+    print(f"{path}: {what}", flush=True)
+
+
+def main() -> None:
+    """Teach, and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--rate", type=float, default=1.5e-2)
+    parser.add_argument("--start", default="reader", help="a classifier")
+    parser.add_argument("--keep", type=float, default=0.15, help="share of the start in reader.safetensors")
+    parser.add_argument("--photographs", nargs="*", default=[], help="folders of class folders")
+    parser.add_argument("--photograph-minutes", type=float, default=1.0)
+    parser.add_argument("--photograph-rate", type=float, default=5e-3)
+    parser.add_argument("--workers", type=int, default=15)
+    arguments = parser.parse_args()
+    torch.manual_seed(SEED)
+    feed = SceneFeed(SIZE, SEED, arguments.workers, slots=3 * arguments.workers)
+    start = load(arguments.start).model.state_dict()
+    model = build("reader", len(CLASSES), SIZE)
+    model.load_state_dict(start)
+    model = model.to(DEVICE).to(memory_format=torch.channels_last)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+
+    photographs = Photographs(arguments.photographs) if arguments.photographs else None
+    letters = Letters(feed)
+    begun = time.monotonic()
+    while letters.made < 20 * HANDS:
+        letters.grow(wait=True)
+    torch.cuda.synchronize()
+    print(f"{letters.made} letters after {time.monotonic() - begun:.1f} s", flush=True)
+
+    seconds = 60 * arguments.minutes
+    what = learn(model, lambda _: letters.some(BATCH), letters, seconds=seconds, rate=arguments.rate)
+    write(arguments.out / "reader.safetensors", between(model, start, arguments.keep), LETTERS_ALONE, what)
+    if photographs:
+        seconds, batches = 60 * arguments.photograph_minutes, half_photographs(letters, photographs)
+        what = learn(model, batches, letters, seconds=seconds, rate=arguments.photograph_rate)
+        write(arguments.out / "mixed.safetensors", between(model, start, 0.0), "letters and photographs", what)
+    feed.close()
+
+
+if __name__ == "__main__":
+    main()
