@@ -5,7 +5,8 @@
 TRAINED is a classifier file, trained on rendered letters alone. A temperature is fitted on every third frame of each of
 the two training folders in DIR (see docs/photographs.md), turned, moved, lit and erased over wider ranges than
 training images: one fitted on photographs as they are would promise strangers what only these signers get. The larger
-of the two is taken, which promises the least. It changes no reading. The file is written in float16.
+of the two is taken, which promises the least, and never one below 1: that a reader may be surer than it learned to be,
+two signers do not show. It changes no reading. The file is written in float16.
 """
 
 import argparse
@@ -56,7 +57,7 @@ def main() -> None:
                 logits.append(classifier.model(images).numpy())
         found[folder] = np.concatenate(logits), samples.labels[chosen]
     temperatures = {folder: fit_temperature(*read) for folder, read in found.items()}
-    temperature = max(temperatures.values())
+    temperature = max(1.0, *temperatures.values())
     for folder, (logits, labels) in found.items():
         accuracy = float((logits.argmax(1) == labels).mean())
         scaled = torch.from_numpy(logits / temperature).softmax(1).numpy()
