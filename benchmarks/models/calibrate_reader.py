@@ -5,8 +5,8 @@
 TRAINED is a classifier file, trained on rendered letters alone. A temperature is fitted on every third frame of each of
 the two training folders in DIR (see docs/photographs.md), turned, moved, lit and erased over wider ranges than
 training images: one fitted on photographs as they are would promise strangers what only these signers get. The larger
-of the two is taken, which promises the least, and never one below 1: that a reader may be surer than it learned to be,
-two signers do not show. It changes no reading. The file is written in float16.
+of the two is taken, which promises the least, and never one below 1: two signers are too few to make a reader surer
+than training left it. It changes no reading. The file is written in float16.
 """
 
 import argparse

@@ -1,5 +1,7 @@
 """Where the reader looks, and what it sees there."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -49,10 +51,31 @@ def test_the_window_is_where_features_are_long(row, column):
     assert float(window.side) == pytest.approx(0.3)
 
 
+def test_the_side_grows_with_the_share_of_places_where_features_are_long():
+    maps = torch.zeros(1, 8, 5, 5)
+    maps[0, 0, 0, :5] = 3.0  # a fifth of all places
+    assert float(window_of(maps).side) == pytest.approx(1.4 * math.exp(5.0 * 0.2 - 2.0))
+
+
+def test_half_precision_does_not_blur_a_window():
+    images = random_images(160, 160)
+    narrow = torch.zeros(2, 8, 5, 5, dtype=torch.bfloat16)
+    narrow[:, :, 2, 2] = 20.0
+    window = window_of(narrow)
+    assert window.side.dtype == torch.float32
+    with torch.autocast("cpu", torch.bfloat16):
+        seen = look(images, window, 80)
+    torch.testing.assert_close(seen.float(), look(images, window, 80), atol=0.02, rtol=0.0)
+
+
 def test_where_features_are_alike_everything_is_looked_at():
     window = window_of(torch.ones(3, 8, 5, 5))
     torch.testing.assert_close(torch.stack(window), torch.tensor([[0.5], [0.5], [1.0]]).expand(3, 3))
 
 
 def test_nothing_at_all_is_no_division_by_zero():
-    assert torch.stack(window_of(torch.zeros(1, 8, 5, 5))).isfinite().all()
+    maps = torch.zeros(1, 8, 5, 5, requires_grad=True)
+    window = torch.stack(window_of(maps))
+    assert window.isfinite().all()
+    (gradient,) = torch.autograd.grad(window.sum(), maps)
+    assert gradient.isfinite().all()

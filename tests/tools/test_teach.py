@@ -49,7 +49,7 @@ def test_photographs_are_those_of_the_processor(moved):
     lights, colours, coverages, numbers = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*given, strict=True))
     taken = photograph(lights.permute(0, 3, 1, 2), colours, coverages, numbers).numpy()
     difference = np.abs(taken.astype(int) - np.array(wanted)).mean((1, 2, 3))
-    assert difference.max() < 2.0, "grey levels of 255"
+    assert difference.max() < 1.3, "grey levels of 255"
 
 
 def test_steps_made_orthogonal_at_once_are_those_made_one_by_one():
@@ -68,6 +68,29 @@ def test_steps_made_orthogonal_at_once_are_those_made_one_by_one():
     for (name, a), b in zip(model.named_parameters(), other.parameters(), strict=True):
         moved = (a - start[name]).norm()
         assert (a - b).norm() < 0.02 * moved, name  # both round to bfloat16, in another order
+
+
+def test_a_share_of_the_start_is_kept():
+    import teach
+
+    start, end = build("reader", 29, 96, seed=1).state_dict(), build("reader", 29, 96, seed=2)
+    kept = teach.between(end, start, 0.25).state_dict()
+    for name, tensor in end.state_dict().items():
+        torch.testing.assert_close(kept[name].double(), 0.75 * tensor.double() + 0.25 * start[name].double())
+
+
+def test_either_half_of_a_batch_teaches_one_trunk(monkeypatch):
+    import teach
+
+    monkeypatch.setattr(teach, "DEVICE", "cpu")
+    model = build("reader", 29, 96)
+    logits = teach.logits_while_learning(model, torch.rand(8, 3, 96, 96))
+    for half, taught, other in ((slice(4), "plain", "residual"), (slice(4, 8), "residual", "plain")):
+        model.zero_grad()
+        logits[half].square().sum().backward(retain_graph=True)
+        gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
+        assert all(g is None or not g.any() for n, g in gradients.items() if n.startswith(other))
+        assert any(g is not None and g.any() for n, g in gradients.items() if n.startswith(taught))
 
 
 IN_THE_SIMULATOR = """
@@ -89,11 +112,12 @@ given = [np.asarray(values, np.float32)[None] for values in (scene.capsules, sce
 render_hands[(size // TILE, size // TILE, 1), (TILE, TILE)](*given, colour, coverage)
 assert covered.mean() > 0.05
 assert np.abs(coverage[0] - covered).max() <= 0.25, "one of four rays"
-assert np.abs(colour[0] - wanted).mean() < 2e-3
+assert np.abs(colour[0] - wanted).mean() < 5e-4
 """
 
 
 def test_hands_are_those_of_the_processor():
+    """In the simulator, whose precision is not an accelerator's."""
     environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": str(TOOLS)}
     done = subprocess.run(
         [sys.executable, "-c", IN_THE_SIMULATOR], env=environment, capture_output=True, text=True, timeout=300

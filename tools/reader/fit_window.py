@@ -10,8 +10,8 @@ import torch
 
 from surehand.alphabet import CLASSES
 from surehand.models import evaluating, load
-from surehand.models._gaze import look, whole
-from surehand.models._reader import _LOOK
+from surehand.models._gaze import look, whole, window_of
+from surehand.models._reader import EVALUATION_SIZE
 from surehand.render._render import in_parallel, picture_of
 
 LETTERS, SIZE, SEED = 60 * len(CLASSES), 160, 99
@@ -20,15 +20,17 @@ LETTERS, SIZE, SEED = 60 * len(CLASSES), 160, 99
 def main() -> None:
     """Render, look, fit."""
     model = load(sys.argv[1]).model
-    shares, sides = [], []
+    shares, sides, misses = [], [], []
     for rendering in in_parallel([(*picture_of(i), SEED, SIZE, None, None) for i in range(LETTERS)]):
         if rendering.box is None or rendering.class_name == "nothing":
             continue
         x0, y0, x1, y1 = rendering.box
         with evaluating(model), torch.inference_mode():
             pixels = model.normalise(torch.from_numpy(rendering.image).permute(2, 0, 1)[None] / 255)
-            length = model.plain.maps(look(pixels, whole(pixels), _LOOK)).norm(dim=1)
-        shares.append(float(length.mean() / length.amax()))
+            maps = model.plain.maps(look(pixels, whole(pixels), EVALUATION_SIZE))
+        norms, window = maps.norm(dim=1), window_of(maps)
+        shares.append(float(norms.mean() / norms.amax()))
+        misses.append(np.hypot(float(window.x) - (x0 + x1) / 2 / SIZE, float(window.y) - (y0 + y1) / 2 / SIZE))
         sides.append(np.log(max(x1 - x0, y1 - y0) / SIZE))
     slope, constant = np.polyfit(shares, sides, 1)
     explained = np.corrcoef(shares, sides)[0, 1] ** 2

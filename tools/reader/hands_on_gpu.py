@@ -1,11 +1,8 @@
 """The hand renderer of `surehand.render`, on an accelerator: the same source, compiled by numba for CUDA.
 
-Differences from the processor's pictures: single precision, 2 x 2 rays through every pixel, and all pixels of an 8 x 8
-tile march through the same capsules.
+Differences from the hands that the processor renders: single precision, 2 x 2 rays through every pixel, and all pixels
+of an 8 x 8 tile march through the same capsules.
 """
-
-# Types are inferred by the compiler.
-# mypy: disallow-untyped-defs=False
 
 import ast
 from pathlib import Path
@@ -20,7 +17,7 @@ from numba import cuda
 import surehand.render
 
 TILE = 8
-_CAPSULES = 32
+_MOST_CAPSULES = 32
 
 
 class _SinglePrecision(ast.NodeTransformer):
@@ -47,7 +44,7 @@ def _compiled_for_cuda() -> ModuleType:
         # Sums of places and shares of pixels are of double precision.
         return direction(view, np.float32(column), np.float32(row))
 
-    module._direction = single_direction  # type: ignore[attr-defined]
+    module._direction = single_direction
     return module
 
 
@@ -75,9 +72,9 @@ def render_hands(rows, sleeves, views, lights, skins, colour, coverage):
     row, column = cuda.blockIdx.y * TILE + cuda.threadIdx.y, cuda.blockIdx.x * TILE + cuda.threadIdx.x
     thread = cuda.threadIdx.y * TILE + cuda.threadIdx.x
     own, view, sleeve = rows[image], views[image], sleeves[image]
-    touched = cuda.shared.array(_CAPSULES, numba.int32)
-    depths = cuda.shared.array((_CAPSULES, 2), numba.float32)
-    chosen = cuda.shared.array((_CAPSULES, COLUMNS), numba.float32)
+    touched = cuda.shared.array(_MOST_CAPSULES, numba.int32)
+    depths = cuda.shared.array((_MOST_CAPSULES, 2), numba.float32)
+    chosen = cuda.shared.array((_MOST_CAPSULES, COLUMNS), numba.float32)
     capsules = own.shape[0]
     if thread < capsules:
         touched[thread] = _tile_meets(own, thread, sleeve, view, depths)
@@ -92,7 +89,7 @@ def render_hands(rows, sleeves, views, lights, skins, colour, coverage):
     cuda.syncthreads()
     if count == 0 or row >= colour.shape[1] or column >= colour.shape[2]:
         return
-    nearby = cuda.local.array((_CAPSULES, COLUMNS), numba.float32)
+    nearby = cuda.local.array((_MOST_CAPSULES, COLUMNS), numba.float32)
     shared = cuda.local.array(4, numba.float32)
     shared[0] = -1.0
     red, green, blue, covered, _, _ = _pixel(

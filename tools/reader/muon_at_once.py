@@ -11,7 +11,7 @@ class MuonAtOnce(Muon):
     """`surehand.train`'s Muon, whose matrices are padded with zeros to one size; these stay zero in every product."""
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: None = None) -> None:
         """Change every parameter by its gradient."""
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
@@ -21,7 +21,7 @@ class MuonAtOnce(Muon):
                 self._adamw_step(parameters, group["lr"], group["weight_decay"])
 
     def _orthogonal_steps(self, parameters: list[Tensor], rate: float, weight_decay: float) -> None:
-        gradients: list[Tensor] = [p.grad for p in parameters]  # type: ignore[misc]
+        gradients: list[Tensor] = [p.grad for p in parameters]
         for parameter in parameters:
             self.state[parameter].setdefault("momentum", torch.zeros_like(parameter))
         momenta = [self.state[parameter]["momentum"] for parameter in parameters]

@@ -2,7 +2,7 @@
 
 A process draws factors, poses hands and paints backgrounds, the parts of `surehand.render` that are Python, and leaves
 them in one of several slots of shared memory. Start the feed before anything touches the accelerator: processes are
-forked.
+forked. Backgrounds are not those of the same hands: a person in one need not have the skin of the hand before it.
 """
 
 import mmap
@@ -27,7 +27,7 @@ from surehand.render._scene import scene_of
 from surehand.render._skin import skin_of, tone_albedo
 
 # Hands in a slot, for so many backgrounds: to paint one takes longer than to pose a hand.
-HANDS, BACKGROUNDS = 29 * 18, 29 * 6
+HANDS, BACKGROUNDS = len(CLASSES) * 18, len(CLASSES) * 6
 _CAPSULES = 29
 # An absent hand is of capsules that no ray meets.
 _NOWHERE = -1e6

@@ -1,13 +1,13 @@
 """Teach the reader of the package on an accelerator, from rendered letters that are made while it learns.
 
-    python tools/reader/teach.py OUT --minutes 8
-    python tools/reader/teach.py OUT --minutes 8 --photographs DIR DIR --photograph-minutes 1
+    python tools/reader/teach.py OUT --start reader --keep 0.15 --minutes 8
+    python tools/reader/teach.py OUT --start reader --minutes 8 --photographs DIR DIR --photograph-minutes 1
 
 Written to OUT: reader.safetensors, from letters alone, with a share of the weights it started from (Wortsman et al.,
-"Robust fine-tuning of zero-shot models", CVPR 2022), and, with photographs, mixed.safetensors, which goes on from the
-weights before these are mixed in. Minutes are of learning; compiling and the first letters take about one more. How
-many letters are made depends on the machine, so another run ends with other weights. Needs numba-cuda beside the
-package.
+"Robust fine-tuning of zero-shot models", CVPR 2022), and, with photographs, mixed.safetensors, which goes on from where
+letters alone ended, and keeps nothing of the start. Minutes are of learning; compiling and the first letters take about
+one more. A slot of letters is rendered before every step, if the processes have filled one. What is learned in a minute
+depends on the machine, so another run ends with other weights. Needs numba-cuda beside the package.
 """
 
 import argparse
@@ -21,20 +21,24 @@ from typing import Any
 import numpy as np
 import torch
 from muon_at_once import MuonAtOnce
+from photograph_on_gpu import photograph
 from scenes import HANDS, SceneFeed, Scenes
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import surehand
 from surehand.alphabet import CLASSES
 from surehand.data import augment, load_external
 from surehand.models import Classifier, build, load, save
+from surehand.models._reader import TRAINING_SIZE as SIZE
 from surehand.render import RENDERER
 from surehand.train import RECIPES
+from surehand.train._batch_statistics import ENOUGH_BATCHES, settle
 from surehand.train._optimizers import muon
 
 DEVICE = "cuda"
-# Pixels a side in training, and of the images that the reader is given afterwards.
-SIZE, SIZE_IN_USE = 96, 160
+# Pixels a side of the images that the reader is given afterwards, out of which it looks closer.
+SIZE_IN_USE = 160
 SEED = 20_000_000
 # Letters kept on the accelerator, the oldest of which are replaced, and images a step.
 POOL, BATCH = 150_000, 2048
@@ -42,24 +46,21 @@ POOL, BATCH = 150_000, 2048
 AUGMENTATION = replace(RECIPES["letters"]["augmentation"], rotation=15.0, zoom=(0.8, 1.15), stretch=1.2, erasing=0.2)
 LABEL_SMOOTHING, WEIGHT_DECAY, DROPOUT = 0.05, 0.05, 0.2
 WARM_UP = 0.02  # of the time
-SETTLING_BATCHES = 100
 TELL_EVERY = 15.0  # seconds
 LETTERS_ALONE = "letters rendered by surehand; no photograph"
 
-# A batch, by the number of its step: uint8 pixels (n, h, w, 3) and labels (n,).
-Batches = Callable[[int], tuple[Tensor, Tensor]]
+# The next batch: uint8 pixels (n, h, w, 3) and labels (n,).
+Batches = Callable[[], tuple[Tensor, Tensor]]
 
 
 class Letters:
     """Rendered letters in the accelerator's memory; more of them whenever the feed has some."""
 
     def __init__(self, feed: SceneFeed) -> None:
-        from hands_on_gpu import TILE, render_hands
-        from photograph_on_gpu import photograph
+        from hands_on_gpu import TILE, render_hands  # touches the accelerator, so not before the fork
 
         self.feed, self.made = feed, 0
         self._render = render_hands[(SIZE // TILE, SIZE // TILE, HANDS), (TILE, TILE)]
-        self._photograph = photograph
         room = POOL - POOL % HANDS
         self._pixels = torch.empty((room, SIZE, SIZE, 3), dtype=torch.uint8, device=DEVICE)
         self._labels = torch.empty(room, dtype=torch.int64, device=DEVICE)
@@ -87,7 +88,7 @@ class Letters:
         # Any background for any hand, half of them mirrored.
         behind = backgrounds[torch.randint(len(backgrounds), (HANDS,), device=DEVICE)]
         behind = torch.where(torch.rand(HANDS, 1, 1, 1, device=DEVICE) < 0.5, behind.flip(3), behind)
-        return self._photograph(behind, colour, coverage, torch.from_numpy(scenes.numbers).to(DEVICE))
+        return photograph(behind, colour, coverage, torch.from_numpy(scenes.numbers).to(DEVICE))
 
 
 class Photographs:
@@ -113,7 +114,7 @@ class Photographs:
 def half_photographs(letters: Letters, photographs: Photographs) -> Batches:
     """Batches of letters and photographs in equal parts, in no order."""
 
-    def batch(_: int) -> tuple[Tensor, Tensor]:
+    def batch() -> tuple[Tensor, Tensor]:
         pixels, labels = zip(letters.some(BATCH // 2), photographs.some(BATCH // 2), strict=True)
         order = torch.randperm(sum(map(len, labels)), device=DEVICE)
         return torch.cat(pixels)[order], torch.cat(labels)[order]
@@ -156,7 +157,7 @@ def learn(model: nn.Module, batches: Batches, letters: Letters, *, seconds: floa
                 flush=True,
             )
             since, sums = 0, torch.zeros(2, device=DEVICE)
-    settle(model, batches, step)
+    settle(model, range(ENOUGH_BATCHES), lambda i: logits_while_learning(model, _augmented(batches, step + i)[0]))
     return f"{seconds:.0f} s, {step} steps of {BATCH}, {letters.made - made} letters rendered in that time"
 
 
@@ -175,21 +176,8 @@ def logits_while_learning(model: Any, images: Tensor) -> Tensor:
     return torch.cat((first, second)).float()
 
 
-def settle(model: nn.Module, batches: Batches, step: int) -> None:
-    """Measure the statistics of batch normalisation anew, as means over many batches, with the last weights."""
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None
-    with torch.no_grad():
-        for i in range(SETTLING_BATCHES):
-            logits_while_learning(model, _augmented(batches, step + i)[0])
-    for norm in norms:
-        norm.momentum = 0.1
-
-
 def _augmented(batches: Batches, step: int) -> tuple[Tensor, Tensor]:
-    pixels, labels = batches(step)
+    pixels, labels = batches()
     ids = np.arange(step * BATCH, step * BATCH + len(labels), dtype=np.uint64)
     return augment(pixels, ids, seed=SEED, epoch=0, augmentation=AUGMENTATION), labels
 
@@ -202,11 +190,11 @@ def between(model: nn.Module, start: dict[str, Tensor], keep: float) -> nn.Modul
     return mixed
 
 
-def write(path: Path, model: nn.Module, data: str, what: str) -> None:
+def write(path: Path, model: nn.Module, metadata: dict[str, Any]) -> None:
     """Save a reader with what it learned from."""
-    metadata = {"data": data, "renderer": RENDERER, "training": what}
+    metadata = {**metadata, "surehand": surehand.__version__}
     save(Classifier(model, "reader", CLASSES, SIZE_IN_USE, metadata=metadata), path)
-    print(f"{path}: {what}", flush=True)
+    print(f"{path}: {metadata['trained_by']}", flush=True)
 
 
 def main() -> None:
@@ -215,7 +203,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--rate", type=float, default=1.5e-2)
-    parser.add_argument("--start", default="reader", help="a classifier")
+    parser.add_argument("--start", default="reader", help="a classifier, such as an earlier reader")
     parser.add_argument("--keep", type=float, default=0.15, help="share of the start in reader.safetensors")
     parser.add_argument("--photographs", nargs="*", default=[], help="folders of class folders")
     parser.add_argument("--photograph-minutes", type=float, default=1.0)
@@ -224,7 +212,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.manual_seed(SEED)
     feed = SceneFeed(SIZE, SEED, arguments.workers, slots=3 * arguments.workers)
-    start = load(arguments.start).model.state_dict()
+    source = load(arguments.start)
+    start = source.model.state_dict()
     model = build("reader", len(CLASSES), SIZE)
     model.load_state_dict(start)
     model = model.to(DEVICE).to(memory_format=torch.channels_last)
@@ -239,12 +228,25 @@ def main() -> None:
     print(f"{letters.made} letters after {time.monotonic() - begun:.1f} s", flush=True)
 
     seconds = 60 * arguments.minutes
-    what = learn(model, lambda _: letters.some(BATCH), letters, seconds=seconds, rate=arguments.rate)
-    write(arguments.out / "reader.safetensors", between(model, start, arguments.keep), LETTERS_ALONE, what)
+    what = learn(model, lambda: letters.some(BATCH), letters, seconds=seconds, rate=arguments.rate)
+    first = {"start": arguments.start, "start_metadata": source.metadata, "rate": arguments.rate, "renderer": RENDERER}
+    metadata = {
+        "data": LETTERS_ALONE,
+        "data_licence": "Apache-2.0",
+        "trained_by": f"tools/reader/teach.py: {what}",
+        "training": {**first, "keep": arguments.keep},
+    }
+    write(arguments.out / "reader.safetensors", between(model, start, arguments.keep), metadata)
     if photographs:
         seconds, batches = 60 * arguments.photograph_minutes, half_photographs(letters, photographs)
         what = learn(model, batches, letters, seconds=seconds, rate=arguments.photograph_rate)
-        write(arguments.out / "mixed.safetensors", between(model, start, 0.0), "letters and photographs", what)
+        metadata = {
+            "data": "rendered letters and photographs",
+            "data_licence": "the photographs' own",
+            "trained_by": f"{metadata['trained_by']}; then with photographs, {what}",
+            "training": {**first, "photograph_rate": arguments.photograph_rate},
+        }
+        write(arguments.out / "mixed.safetensors", between(model, start, 0.0), metadata)
     feed.close()
 
 

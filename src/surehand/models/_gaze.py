@@ -1,4 +1,7 @@
-"""Looking twice: where in an image a network found something, and that part of the image in more detail."""
+"""Looking twice: where in an image a network found something, and that part of the image in more detail.
+
+To glance first and then to focus: Wang et al., "Glance and Focus", NeurIPS 2020, who learn where to.
+"""
 
 from typing import NamedTuple
 
@@ -6,20 +9,26 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# By how much longer a vector must be to weigh e times as much in the middle.
+# By how much longer a feature vector must be to weigh e times as much in the middle.
 _SCALE = 2.0
-# The logarithm of a hand's longer side over the image's is about linear in the share of places where vectors are long:
-# least squares over the boxes of rendered hands, of which it explains half (tools/reader/fit_window.py).
+# The logarithm of a hand's longer side over the image's is about linear in the mean norm over the largest: least
+# squares over the boxes of rendered hands, 45 % of whose variance it explains (tools/reader/fit_window.py).
 _SLOPE, _CONSTANT = 5.0, -2.0
 # A window is so many times as wide as the hand, and never narrower than this share of the image.
 _ROOM, _NARROWEST = 1.4, 0.3
 
 
 class Window(NamedTuple):
-    """A square part of each of n images, in shares of the image's sides."""
+    """A part of each of n images, in shares of the images' sides; as wide as high in these.
 
-    x: Float[Tensor, " n"]  # of the middle, from the left
-    y: Float[Tensor, " n"]  # of the middle, from the top
+    Attributes:
+        x: of the middle, from the left.
+        y: of the middle, from the top.
+        side: in (0, 1].
+    """
+
+    x: Float[Tensor, " n"]
+    y: Float[Tensor, " n"]
     side: Float[Tensor, " n"]
 
 
@@ -32,25 +41,38 @@ def whole(images: Float[Tensor, "n 3 h w"]) -> Window:
 def window_of(maps: Float[Tensor, "n d h w"]) -> Window:
     """Where the feature vectors of a network's last maps are long: there is what it knows, a hand.
 
-    No weight is learned for it, so it stays true when the network learns on. The classifier's own evidence as a guide
-    for a closer look: Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016.
+    No weight is learned for it, so it stays true when the network learns on.
+
+    Args:
+        maps: features, of which each place shows a part of the image.
+
+    Returns:
+        Windows in at least single precision: neighbouring pixels lie closer than half precision can tell.
     """
-    length = maps.square().sum(1).sqrt()  # (n, h, w)
-    weight = (length / _SCALE).flatten(1).softmax(1).view_as(length)
-    across, down = (_centres(count, maps) for count in (length.shape[2], length.shape[1]))
-    share = length.mean((1, 2)) / length.amax((1, 2)).clamp(min=1e-6)
+    norms = torch.linalg.vector_norm(maps.to(torch.promote_types(maps.dtype, torch.float32)), dim=1)  # (n, h, w)
+    weight = (norms / _SCALE).flatten(1).softmax(1).view_as(norms)
+    across, down = (_centres(count, norms) for count in (norms.shape[2], norms.shape[1]))
+    share = norms.mean((1, 2)) / norms.amax((1, 2)).clamp(min=1e-6)
     side = _ROOM * torch.exp(_SLOPE * share + _CONSTANT)
     return Window((weight.sum(1) * across).sum(1), (weight.sum(2) * down).sum(1), side.clamp(_NARROWEST, 1.0))
 
 
 def look(images: Float[Tensor, "n 3 h w"], window: Window, size: int) -> Float[Tensor, "n 3 {size} {size}"]:
-    """What is seen of images through windows, which move as far as they must to lie in the image.
+    """Crop and resize: what is seen of images through windows, which move as far as they must to lie in the image.
 
     Triangle filters as wide as the new pixels, as Pillow reduces images: two products of matrices.
+
+    Args:
+        images: of any size.
+        window: one for each image.
+        size: pixels a side of what is seen.
+
+    Returns:
+        As precise as the images, under autocast as it has it.
     """
     height, width = images.shape[2:]
-    columns = _filters(window.x, window.side, width, size)  # (n, size, w)
-    rows = _filters(window.y, window.side, height, size)  # (n, size, h)
+    columns = _filters(window.x, window.side, width, size).to(images.dtype)  # (n, size, w)
+    rows = _filters(window.y, window.side, height, size).to(images.dtype)  # (n, size, h)
     return rows[:, None] @ images @ columns[:, None].mT
 
 

@@ -5,42 +5,31 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from surehand.errors import UsageError
-
 from ._dropout import Dropout
 from ._gaze import look, whole, window_of
 from ._normalise import Normalise
 from ._trunks import PlainTrunk, ResidualTrunk
 
-_SHRINK = 32
-# Pixels a side of what either network is shown, whatever the size of the images; in training hands are larger, because
-# images are also zoomed out of there.
-_LOOK, _LESSON = 80, 96
+# Pixels a side of what either network is shown, whatever the size of the images. Larger in training, where augmentation
+# also zooms out: hands have about the same size in pixels.
+EVALUATION_SIZE, TRAINING_SIZE = 80, 96
 
 
 class Reader(nn.Module):
     """Two networks of different build that vote: one glances at the image, the other then looks closer at the hand.
 
     The closer look is taken twice, once in the mirror, for left hands. The mean of the logits (Lakshminarayanan et al.,
-    NeurIPS 2017, average the probabilities) reads strangers' hands better than either network; the window reads small
-    ones (docs/results.md, section 5). Logits are linear in the features, so the mean is taken of these. In training
-    each image, whole, teaches one network.
+    NeurIPS 2017, average the probabilities) reads strangers' hands better than either network; the closer look helps
+    with small hands (docs/results.md, section 5). Logits are linear in the features, so the mean is taken of these. In
+    training each image, whole, teaches one network.
 
-    2,955,701 parameters with 29 classes, at any image size of at least 32; 0.54 GFLOP (2 per multiply-add) at 160.
+    2,955,701 parameters with 29 classes, at any image size; 0.54 GFLOP (2 per multiply-add) at 160.
 
     Args:
         classes: number of logits, k.
-        size: height and width of the images in pixels.
-
-    Raises:
-        UsageError: images below 32 pixels.
     """
 
-    def __init__(self, classes: int, size: int) -> None:
-        if size < _SHRINK:
-            raise UsageError(
-                f"The reader shrinks its images by {_SHRINK}, so they need at least {_SHRINK} pixels; got {size}."
-            )
+    def __init__(self, classes: int) -> None:
         super().__init__()
         # Mean 0.5: the zeros that pad each convolution are then mid-grey, the least surprising surrounding.
         self.normalise = Normalise(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
@@ -54,9 +43,9 @@ class Reader(nn.Module):
         """Images in [0, 1] to logits."""
         pixels = self.normalise(images)
         if self.training:
-            return self.output(self.dropout(self._taught(look(pixels, whole(pixels), _LESSON))))
-        maps = self.plain.maps(look(pixels, whole(pixels), _LOOK))
-        hand = look(pixels, window_of(maps), _LOOK)
+            return self.output(self.dropout(self._taught(look(pixels, whole(pixels), TRAINING_SIZE))))
+        maps = self.plain.maps(look(pixels, whole(pixels), EVALUATION_SIZE))
+        hand = look(pixels, window_of(maps), EVALUATION_SIZE)
         # The letters of a left hand are the mirrored ones of a right hand.
         plain, residual = maps.mean((2, 3)), (self.residual(hand) + self.residual(hand.flip(3))) / 2
         # Half of both features is the mean of both logits; the bias belongs to either.

@@ -26,7 +26,7 @@ MODELS: dict[str, Constructor] = {
     "resnet18": lambda classes, size: ResNet18(classes),
     "convnext": lambda classes, size: ConvNeXt(classes, size),
     "vit": lambda classes, size: ViT(classes, size),
-    "reader": lambda classes, size: Reader(classes, size),
+    "reader": lambda classes, size: Reader(classes),
     "small_reader": lambda classes, size: SmallReader(classes),
 }
 

@@ -93,12 +93,3 @@ class Residual(nn.Module):
     def forward(self, features: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """Features to features of the same shape."""
         return F.relu(features + self.norm(self.second(self.first(features))))
-
-
-def views(images: Float[Tensor, "n 3 h w"]) -> tuple[Float[Tensor, "n 3 _ _"], ...]:
-    """What readers look at in evaluation: images whole, without a twentieth at each edge, and reduced by an eighth."""
-    height, width = images.shape[2:]
-    top, left = height // 20, width // 20
-    middle = images[:, :, top : height - top, left : width - left]
-    reduced = F.interpolate(images, (height * 7 // 8, width * 7 // 8), mode="bilinear", align_corners=False)
-    return images, middle, reduced
