@@ -3,7 +3,7 @@
 python tools/reader/fit_window.py reader
 """
 
-import sys
+import argparse
 
 import numpy as np
 import torch
@@ -19,7 +19,9 @@ LETTERS, SIZE, SEED = 60 * len(CLASSES), 160, 99
 
 def main() -> None:
     """Render, look, fit."""
-    model = load(sys.argv[1]).model
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="a classifier file of a reader, or reader")
+    model = load(parser.parse_args().model).model
     shares, sides, misses = [], [], []
     for rendering in in_parallel([(*picture_of(i), SEED, SIZE, None, None) for i in range(LETTERS)]):
         if rendering.box is None or rendering.class_name == "nothing":

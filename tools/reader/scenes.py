@@ -18,13 +18,12 @@ from photograph_on_gpu import NUMBERS, numbers_of
 
 from surehand.alphabet import CLASSES
 from surehand.render import _march_kernels as kernels
-from surehand.render._background import background
 from surehand.render._factors import draw_factors
 from surehand.render._handshapes import default_handshapes
 from surehand.render._march_kernels import vector
-from surehand.render._render import picture_of
+from surehand.render._render import background_of, picture_of
 from surehand.render._scene import scene_of
-from surehand.render._skin import skin_of, tone_albedo
+from surehand.render._skin import skin_of
 
 # Hands in a slot, for so many backgrounds: to paint one takes longer than to pose a hand.
 HANDS, BACKGROUNDS = len(CLASSES) * 18, len(CLASSES) * 6
@@ -77,14 +76,7 @@ class Scenes:
             factors = draw_factors(name, shapes, seed=seed, index=index)
             self.labels[i], self.numbers[i] = CLASSES.index(name), numbers_of(factors)
             if i < BACKGROUNDS:
-                self.backgrounds[i] = background(
-                    factors.background,
-                    factors.background_scene,
-                    factors.background_light,
-                    factors.background_blur,
-                    tone_albedo(factors.tone),
-                    size,
-                )
+                self.backgrounds[i] = background_of(factors, size)
             scene = scene_of(name, factors, shapes, size)
             if scene is None:
                 self.rows[i, :, kernels.RADIUS], self.rows[i, :, kernels.INVERSE] = _NOWHERE, 1.0
@@ -134,7 +126,7 @@ class SceneFeed:
             slot = self._ready.get(block=wait, timeout=60)
         except queue.Empty:
             if wait:
-                raise
+                raise RuntimeError("no scene was made in a minute: see above what ended the processes") from None
             yield None
             return
         yield self.slots[slot]

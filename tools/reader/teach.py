@@ -31,6 +31,7 @@ from surehand.alphabet import CLASSES
 from surehand.data import augment, load_external
 from surehand.models import Classifier, build, load, save
 from surehand.models._reader import TRAINING_SIZE as SIZE
+from surehand.processors import cores
 from surehand.render import RENDERER
 from surehand.train import RECIPES
 from surehand.train._batch_statistics import ENOUGH_BATCHES, settle
@@ -44,6 +45,7 @@ SEED = 20_000_000
 POOL, BATCH = 150_000, 2048
 # Hands turn, and come nearer, by more than the recipe has it: here nothing is learned by heart.
 AUGMENTATION = replace(RECIPES["letters"]["augmentation"], rotation=15.0, zoom=(0.8, 1.15), stretch=1.2, erasing=0.2)
+RATE, PHOTOGRAPH_RATE = 1.5e-2, 5e-3
 LABEL_SMOOTHING, WEIGHT_DECAY, DROPOUT = 0.05, 0.05, 0.2
 WARM_UP = 0.02  # of the time
 TELL_EVERY = 15.0  # seconds
@@ -202,16 +204,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, required=True)
-    parser.add_argument("--rate", type=float, default=1.5e-2)
     parser.add_argument("--start", default="reader", help="a classifier, such as an earlier reader")
     parser.add_argument("--keep", type=float, default=0.15, help="share of the start in reader.safetensors")
     parser.add_argument("--photographs", nargs="*", default=[], help="folders of class folders")
     parser.add_argument("--photograph-minutes", type=float, default=1.0)
-    parser.add_argument("--photograph-rate", type=float, default=5e-3)
-    parser.add_argument("--workers", type=int, default=15)
     arguments = parser.parse_args()
+    if torch.cuda.device_count() == 0:
+        parser.error("there is no CUDA device; on a processor, use `surehand train letters --model reader`")
     torch.manual_seed(SEED)
-    feed = SceneFeed(SIZE, SEED, arguments.workers, slots=3 * arguments.workers)
+    workers = max(1, cores() - 1)
+    feed = SceneFeed(SIZE, SEED, workers, slots=3 * workers)
     source = load(arguments.start)
     start = source.model.state_dict()
     model = build("reader", len(CLASSES), SIZE)
@@ -228,23 +230,23 @@ def main() -> None:
     print(f"{letters.made} letters after {time.monotonic() - begun:.1f} s", flush=True)
 
     seconds = 60 * arguments.minutes
-    what = learn(model, lambda: letters.some(BATCH), letters, seconds=seconds, rate=arguments.rate)
-    first = {"start": arguments.start, "start_metadata": source.metadata, "rate": arguments.rate, "renderer": RENDERER}
+    what = learn(model, lambda: letters.some(BATCH), letters, seconds=seconds, rate=RATE)
+    origin = {"start": arguments.start, "start_metadata": source.metadata, "rate": RATE, "renderer": RENDERER}
     metadata = {
         "data": LETTERS_ALONE,
         "data_licence": "Apache-2.0",
         "trained_by": f"tools/reader/teach.py: {what}",
-        "training": {**first, "keep": arguments.keep},
+        "training": {**origin, "keep": arguments.keep},
     }
     write(arguments.out / "reader.safetensors", between(model, start, arguments.keep), metadata)
     if photographs:
         seconds, batches = 60 * arguments.photograph_minutes, half_photographs(letters, photographs)
-        what = learn(model, batches, letters, seconds=seconds, rate=arguments.photograph_rate)
+        what = learn(model, batches, letters, seconds=seconds, rate=PHOTOGRAPH_RATE)
         metadata = {
             "data": "rendered letters and photographs",
             "data_licence": "the photographs' own",
             "trained_by": f"{metadata['trained_by']}; then with photographs, {what}",
-            "training": {**first, "photograph_rate": arguments.photograph_rate},
+            "training": {**origin, "photograph_rate": PHOTOGRAPH_RATE},
         }
         write(arguments.out / "mixed.safetensors", between(model, start, 0.0), metadata)
     feed.close()

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, UInt8
+from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -103,14 +103,7 @@ def render(
     shapes = shapes or default_handshapes()
     factors = draw_factors(name, shapes, seed=seed, index=index, fixed=fixed)
     scene = scene_of(name, factors, shapes, size)
-    light = background(
-        factors.background,
-        factors.background_scene,
-        factors.background_light,
-        factors.background_blur,
-        tone_albedo(factors.tone),
-        size,
-    )
+    light = background_of(factors, size)
     parts: NDArray[np.uint8] = np.zeros((size, size), np.uint8)
     joints, visible = np.full((21, 2), np.nan), np.zeros(21, bool)
     if factors.back_light:
@@ -131,6 +124,18 @@ def render(
         joints, visible = _joints(scene, parts, depth)
     mask = (parts > 0) & (parts != FOREARM_PART)
     return Rendering(_photograph(light, factors), name, mask, parts, _box(mask), joints, visible, factors)
+
+
+def background_of(factors: Factors, size: int) -> Float32[np.ndarray, "{size} {size} 3"]:
+    """What stands behind a hand, in linear light, about [0, 1]."""
+    return background(
+        factors.background,
+        factors.background_scene,
+        factors.background_light,
+        factors.background_blur,
+        tone_albedo(factors.tone),
+        size,
+    )
 
 
 def check_size(size: int) -> None:
