@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from benchmarks._conditions import conditions
 from surehand.models import Classifier, Darknet53, Dropout, build, load, sample_keys, save
+from surehand.models._conv2d import Conv2d
 
 CLASSES, SIZE, BATCH = 29, 64, 128
 
@@ -52,6 +53,14 @@ def with_usual_order() -> nn.Module:
     return model
 
 
+def with_torchs_convolutions(model: nn.Module) -> nn.Module:
+    """A model whose convolutions of small maps are PyTorch's in training, too."""
+    for module in model.modules():
+        if isinstance(module, Conv2d):
+            module.__class__ = nn.Conv2d
+    return model
+
+
 def rows(folder: Path) -> dict[str, tuple[Callable[[], object], str, Callable[[], object]]]:
     """What is compared: ours, the name of the peer, the peer."""
     features, keys, dropout = torch.rand(BATCH, 4096), torch.arange(BATCH), Dropout(0.5)
@@ -71,19 +80,34 @@ def rows(folder: Path) -> dict[str, tuple[Callable[[], object], str, Callable[[]
 
     maps = torch.rand(BATCH, 64, 8, 8)
     channels_last = maps.contiguous(memory_format=torch.channels_last)
-    return {
-        f"cnn step {dtype}".replace("torch.", ""): (
-            training_step(build("cnn", CLASSES, SIZE), dtype),
-            "norm and ReLU before the pool",
-            training_step(with_usual_order(), dtype),
-        )
-        for dtype in (torch.float32, torch.bfloat16)
-    } | {
-        "dropout 128 x 4096": (sample_dropout, "torch's dropout", lambda: F.dropout(features, 0.5)),
-        "flatten channels last": (lambda: channels_last.flatten(1).clone(), "copy of contiguous", lambda: maps.clone()),
-        "load darknet53": (lambda: load(ours), "construct, torch.load", usual_load),
-        "save darknet53, synced": (lambda: save(classifier, ours), "torch.save", lambda: torch.save(darknet, peer)),
-    }
+    return (
+        {
+            f"cnn step {dtype}".replace("torch.", ""): (
+                training_step(build("cnn", CLASSES, SIZE), dtype),
+                "norm and ReLU before the pool",
+                training_step(with_usual_order(), dtype),
+            )
+            for dtype in (torch.float32, torch.bfloat16)
+        }
+        | {
+            f"darknet53 step {dtype}".replace("torch.", ""): (
+                training_step(build("darknet53", CLASSES, SIZE), dtype),
+                "torch's convolutions",
+                training_step(with_torchs_convolutions(build("darknet53", CLASSES, SIZE)), dtype),
+            )
+            for dtype in (torch.float32, torch.bfloat16)
+        }
+        | {
+            "dropout 128 x 4096": (sample_dropout, "torch's dropout", lambda: F.dropout(features, 0.5)),
+            "flatten channels last": (
+                lambda: channels_last.flatten(1).clone(),
+                "copy of contiguous",
+                lambda: maps.clone(),
+            ),
+            "load darknet53": (lambda: load(ours), "construct, torch.load", usual_load),
+            "save darknet53, synced": (lambda: save(classifier, ours), "torch.save", lambda: torch.save(darknet, peer)),
+        }
+    )
 
 
 def milliseconds(action: Callable[[], object]) -> float:

@@ -48,6 +48,8 @@ PICTURES = (
     ("del", 2, 200, "left", "clutter"),
     ("W", 3, 200, "right", "texture"),
     ("B", 4, 200, "left", "outdoors"),
+    ("C", 5, 64, "right", "folds"),
+    ("X", 6, 200, "left", "things"),
 )
 
 

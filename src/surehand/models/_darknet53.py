@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ._conv2d import Conv2d
 from ._normalise import Normalise
 
 
@@ -16,7 +17,7 @@ class Convolution(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
+        self.convolution = Conv2d(inputs, outputs, kernel, stride)
         # Darknet keeps 0.99 of the running statistics at each step: momentum 0.01 in PyTorch's sense.
         self.norm = nn.BatchNorm2d(outputs, eps=1e-5, momentum=0.01)
 

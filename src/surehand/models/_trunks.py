@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ._conv2d import Conv2d
+
 
 class PlainTrunk(nn.Module):
     """Convolutions in stages (Simonyan and Zisserman, ICLR 2015).
@@ -69,7 +71,7 @@ class Convolution(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1, bias=False)
+        self.convolution = Conv2d(inputs, outputs, 3, stride)
         self.norm = nn.BatchNorm2d(outputs)
 
     def forward(self, features: Float[Tensor, "n i h w"]) -> Float[Tensor, "n o h2 w2"]:
@@ -83,7 +85,7 @@ class Residual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first = Convolution(channels, channels)
-        self.second = nn.Conv2d(channels, channels, kernel_size=3, padding=1, bias=False)
+        self.second = Conv2d(channels, channels, 3)
         self.norm = nn.BatchNorm2d(channels)
 
     def reset_parameters(self) -> None:

@@ -17,7 +17,7 @@ from surehand.randomness import uniforms
 
 from ._handshapes import Handshapes
 
-BACKGROUNDS = ("plain", "room", "planks", "texture", "clutter", "outdoors")
+BACKGROUNDS = ("plain", "room", "planks", "texture", "clutter", "outdoors", "folds", "things")
 HANDS = ("right", "left")
 PERSONS = 1000
 
@@ -208,7 +208,7 @@ _SIGNER_LAWS: dict[str, _Law] = {
 _PICTURE_LAWS: dict[str, _Law] = {
     "person": _whole(PERSONS),
     "variant": _uniform(0.0, 1.0),  # a place on the cumulated weights; `draw_factors` looks it up
-    "idle": _chance(0.35),
+    "idle": _chance(0.5),
     "looseness": _beta(1.0, 1.3),
     "curl": _normal(0.0, 1.0),
     "spread": _normal(0.0, 1.0),
@@ -234,7 +234,16 @@ _PICTURE_LAWS: dict[str, _Law] = {
     "crease": _uniform(0.15, 0.5),
     "back_light": _chance(0.17),
     "background": _choice(
-        {"plain": 0.12, "room": 0.28, "planks": 0.12, "texture": 0.13, "clutter": 0.19, "outdoors": 0.16}
+        {
+            "plain": 0.10,
+            "room": 0.15,
+            "planks": 0.06,
+            "texture": 0.07,
+            "clutter": 0.10,
+            "outdoors": 0.08,
+            "folds": 0.22,
+            "things": 0.22,
+        }
     ),
     "background_scene": _whole(2**31),
     "background_light": _log_uniform(0.55, 1.6),

@@ -13,23 +13,29 @@ from numba import njit
 
 # Columns of a painted form.
 KIND, X, Y, COS, SIN, HALF_X, HALF_Y, RED = 0, 1, 2, 3, 4, 5, 6, 7
-SOFT, PERIOD, RED2, OPACITY, SLOPE, COLUMNS = 10, 11, 12, 15, 16, 17
-RECTANGLE, ELLIPSE, GLOW = 0, 1, 2
+SOFT, PERIOD, RED2, OPACITY, SLOPE, ROUND, ROUGH, FINENESS, COLUMNS = 10, 11, 12, 15, 16, 17, 18, 19, 20
+RECTANGLE, ELLIPSE, GLOW, RING, CAPSULE = 0, 1, 2, 3, 4
+# The band of a ring over its half sides, and the bevel of a rectangle over the shorter of them.
+_BAND, _BEVEL = 0.36, 0.3
+# Light from one direction, over light from everywhere, on a surface that faces it.
+_DIRECT = 1.45
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_compiled
-def paint_field(size, first, second, frequency, stretch, angle, octaves, contrast, place):
-    """Two colours mixed by noise.
+def paint_field(size, palette, frequency, stretch, angle, octaves, contrast, edge, warp, place):
+    """Colours mixed by noise.
 
     Args:
         size: pixels.
-        first, second: colours (3,).
+        palette: colours (n, 3), n at least 2; rising noise goes through them in turn.
         frequency: cycles over the image.
         stretch: how much longer than wide the grain is, along `angle` (radians).
         octaves: how many finer fields are added.
-        contrast: 1 mixes fully.
+        contrast: 1 goes through the whole palette.
+        edge: 1 lets colours melt into each other, more makes patches of them.
+        warp: how far coarse noise displaces the noise, in its own cycles.
         place: where in the noise field; another place is another picture.
 
     Returns:
@@ -37,29 +43,82 @@ def paint_field(size, first, second, frequency, stretch, angle, octaves, contras
     """
     image = np.empty((size, size, 3), np.float32)
     cosine, sine = math.cos(angle), math.sin(angle)
+    last = palette.shape[0] - 1
     for row in range(size):
         y = (row + 0.5) / size - 0.5
         for column in range(size):
             x = (column + 0.5) / size - 0.5
             u = (cosine * x + sine * y) * frequency / stretch + place
             v = (cosine * y - sine * x) * frequency + 0.37 * place
-            share = 0.5 + contrast * (_fractal_noise(u, v, octaves) - 0.5)
+            level = last * (0.5 + contrast * (_warped_noise(u, v, octaves, warp) - 0.5))
+            lower = min(max(int(level), 0), last - 1)
+            share = level - lower
+            if edge > 1.0:
+                share = min(max((share - 0.5) * edge + 0.5, 0.0), 1.0)
             for i in range(3):
-                image[row, column, i] = first[i] + share * (second[i] - first[i])
+                image[row, column, i] = palette[lower, i] + share * (palette[lower + 1, i] - palette[lower, i])
     return image
 
 
 @_compiled
-def paint_forms(image, forms):
-    """Paint forms over an image, in order, in place: rectangles, ellipses and glows, plain, striped or shaded."""
+def shade_relief(image, frequency, stretch, angle, octaves, warp, place, depth, crease, light):
+    """Light an image, in place, as if it were a surface whose height is noise, such as cloth or stone.
+
+    Args:
+        image: (size, size, 3).
+        frequency, stretch, angle, octaves, warp, place: of the noise, see `paint_field`.
+        depth: of the relief, image widths.
+        crease: 0 for waves, 1 for sharp folds.
+        light: (4,), see `_lit`.
+    """
+    size = image.shape[0]
+    cosine, sine = math.cos(angle), math.sin(angle)
+    heights = np.empty((size + 1, size + 1), np.float32)
+    for row in range(size + 1):
+        y = (row + 0.5) / size - 0.5
+        for column in range(size + 1):
+            x = (column + 0.5) / size - 0.5
+            u = (cosine * x + sine * y) * frequency / stretch + place
+            v = (cosine * y - sine * x) * frequency + 0.37 * place
+            height = _warped_noise(u, v, octaves, warp)
+            heights[row, column] = depth * size * (height + crease * (abs(2.0 * height - 1.0) - height))
+    for row in range(size):
+        for column in range(size):
+            slope_x = heights[row, column + 1] - heights[row, column]
+            slope_y = heights[row + 1, column] - heights[row, column]
+            length = math.sqrt(slope_x * slope_x + slope_y * slope_y + 1.0)
+            lit = _lit(-slope_x / length, -slope_y / length, 1.0 / length, light)
+            for i in range(3):
+                image[row, column, i] *= lit
+
+
+@_compiled
+def _lit(x, y, z, light):
+    """How bright a surface with this normal is (Lambert), of the brightness of light from everywhere.
+
+    `light` is the direction (x, y, z) of a lamp, z towards the camera, and the share that comes from everywhere.
+    """
+    return light[3] + (1.0 - light[3]) * _DIRECT * max(x * light[0] + y * light[1] + z * light[2], 0.0)
+
+
+@_compiled
+def paint_forms(image, forms, light):
+    """Paint forms over an image, in order, in place: plain, striped, shaded, rough, and lit as if they were solid.
+
+    Args:
+        image: (size, size, 3).
+        forms: (n, COLUMNS).
+        light: (4,), see `_lit`.
+    """
     size = image.shape[0]
     for f in range(forms.shape[0]):
         form = forms[f]
+        kind, half_x, half_y = form[KIND], form[HALF_X], form[HALF_Y]
         cosine, sine = form[COS], form[SIN]
         # A soft edge at least a pixel wide is also the antialiasing.
         soft = max(form[SOFT], 1.0 / size)
-        reach_x = abs(cosine) * form[HALF_X] + abs(sine) * form[HALF_Y] + 2.0 * soft
-        reach_y = abs(sine) * form[HALF_X] + abs(cosine) * form[HALF_Y] + 2.0 * soft
+        reach_x = abs(cosine) * half_x + abs(sine) * half_y + 2.0 * soft
+        reach_y = abs(sine) * half_x + abs(cosine) * half_y + 2.0 * soft
         row0, row1 = max(0, int((form[Y] - reach_y) * size)), min(size, int((form[Y] + reach_y) * size) + 2)
         column0, column1 = max(0, int((form[X] - reach_x) * size)), min(size, int((form[X] + reach_x) * size) + 2)
         for row in range(row0, row1):
@@ -67,16 +126,12 @@ def paint_forms(image, forms):
             for column in range(column0, column1):
                 x = (column + 0.5) / size - form[X]
                 u, v = cosine * x + sine * y, cosine * y - sine * x
-                if form[KIND] == RECTANGLE:
-                    edge = min(form[HALF_X] - abs(u), form[HALF_Y] - abs(v))
-                else:
-                    radius = math.sqrt((u / form[HALF_X]) ** 2 + (v / form[HALF_Y]) ** 2)
-                    edge = (1.0 - radius) * min(form[HALF_X], form[HALF_Y])
-                    if form[KIND] == GLOW:
-                        strength = form[OPACITY] * max(1.0 - radius, 0.0) ** 2
-                        for i in range(3):
-                            image[row, column, i] += strength * form[RED + i]
-                        continue
+                edge, across, along = _surface(kind, u, v, half_x, half_y)
+                if kind == GLOW:
+                    strength = form[OPACITY] * max(edge / min(half_x, half_y), 0.0) ** 2
+                    for i in range(3):
+                        image[row, column, i] += strength * form[RED + i]
+                    continue
                 share = form[OPACITY] * min(max(0.5 + edge / soft, 0.0), 1.0)
                 if share > 0.0:
                     stripe = 0.0
@@ -85,10 +140,41 @@ def paint_forms(image, forms):
                         width = min(1.0, 1.5 / (size * form[PERIOD]))
                         wave = abs(2.0 * ((v / form[PERIOD]) % 1.0) - 1.0)
                         stripe = min(max((wave - 0.5) / (width + 0.02) + 0.5, 0.0), 1.0)
-                    shade = 1.0 + form[SLOPE] * v / max(form[HALF_Y], 1e-6)
+                    shade = 1.0 + form[SLOPE] * v / max(half_y, 1e-6)
+                    if form[ROUND] > 0.0:
+                        flat = min(across * across + along * along, 1.0)
+                        normal_x, normal_y = cosine * across - sine * along, sine * across + cosine * along
+                        lit = _lit(normal_x, normal_y, math.sqrt(1.0 - flat), light)
+                        shade *= 1.0 + form[ROUND] * (lit - 1.0)
+                    if form[ROUGH] > 0.0:
+                        grain = _fractal_noise(u * form[FINENESS] + 1.7 * f, v * form[FINENESS] - 0.9 * f, 2)
+                        shade *= 1.0 + form[ROUGH] * (2.0 * grain - 1.0)
                     for i in range(3):
                         colour = form[RED + i] + stripe * (form[RED2 + i] - form[RED + i])
                         image[row, column, i] += share * (colour * shade - image[row, column, i])
+
+
+@_compiled
+def _surface(kind, u, v, half_x, half_y):
+    """How far within a form's outline a place lies, and the normal of the solid there along the form's two axes."""
+    if kind == RECTANGLE:
+        inside_x, inside_y = half_x - abs(u), half_y - abs(v)
+        bevel = _BEVEL * min(half_x, half_y)
+        across = math.copysign(max(1.0 - inside_x / bevel, 0.0), u)
+        along = math.copysign(max(1.0 - inside_y / bevel, 0.0), v)
+        return min(inside_x, inside_y), across, along
+    if kind == CAPSULE:  # a cylinder along its x axis, with round ends
+        across = math.copysign(max(abs(u) - (half_x - half_y), 0.0), u) / half_y
+        along = v / half_y
+        return (1.0 - math.sqrt(across * across + along * along)) * half_y, across, along
+    across, along = u / half_x, v / half_y
+    radius = math.sqrt(across * across + along * along)
+    if kind == RING:
+        middle = 1.0 - _BAND / 2
+        height = (radius - middle) / (_BAND / 2)
+        outwards = height / max(radius, 1e-6)
+        return (1.0 - abs(height)) * (_BAND / 2) * min(half_x, half_y), outwards * across, outwards * along
+    return (1.0 - radius) * min(half_x, half_y), across, along
 
 
 @_compiled
@@ -276,3 +362,14 @@ def _fractal_noise(x, y, octaves):
         weight *= 0.55
         x, y = 2.0 * x, 2.0 * y
     return total / weights
+
+
+@_compiled
+def _warped_noise(x, y, octaves, warp):
+    """Fractal noise at a place that coarse noise has displaced (Quilez, "Domain warping", 2002); [0, 1]."""
+    if warp > 0.0:
+        x, y = (
+            x + warp * (_plane_noise(0.6 * x + 31.7, 0.6 * y) - 0.5),
+            y + warp * (_plane_noise(0.6 * x, 0.6 * y + 57.3) - 0.5),
+        )
+    return _fractal_noise(x, y, octaves)

@@ -1,0 +1,220 @@
+"""What backgrounds are made of: dice that decide, and a canvas of noise with forms painted over it.
+
+Everything is laid out in image widths, so that the same scene can be painted at any size. Colours are display values.
+"""
+
+import colorsys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _picture_kernels as kernels
+from ._picture_kernels import RECTANGLE
+
+Vector = NDArray[np.float64]
+MIDDLE = np.array([0.5, 0.5])
+
+
+@dataclass(frozen=True)
+class Dice:
+    """The random choices of one background.
+
+    Attributes:
+        random: their source.
+        warm: whether all of its colours are such as skin may have in some light.
+    """
+
+    random: np.random.Generator
+    warm: bool = False
+
+    def between(self, low: float, high: float) -> float:
+        return low + (high - low) * self.random.random()
+
+    def between_log(self, low: float, high: float) -> float:
+        return float(low * (high / low) ** self.random.random())
+
+    def normal(self, deviation: float) -> float:
+        return deviation * self.random.standard_normal()
+
+    def count(self, low: int, high: int) -> int:
+        """Low to high, both included."""
+        return int(self.between(low, high + 1))
+
+    def chance(self, probability: float) -> bool:
+        return self.random.random() < probability
+
+    def place(self, margin: float = 0.0) -> Vector:
+        """Somewhere in the picture, or up to a margin beside it."""
+        return np.array([self.between(-margin, 1 + margin), self.between(-margin, 1 + margin)])
+
+    def angle(self) -> float:
+        return self.between(0, np.pi)
+
+    def light(self) -> Vector:
+        """A lamp's direction (x, y, z), z towards the camera, and the share of light from everywhere."""
+        direction = self.random.standard_normal(3)
+        direction[2] = abs(direction[2]) + 0.4
+        return np.array([*(direction / np.linalg.norm(direction)), self.between(0.1, 0.6)])
+
+    def colour(self, grey: float = 0.55, low: float = 0.12, warm: float = 0.42) -> Vector:
+        """A colour as things in rooms have it: often grey, mostly warm, seldom strong; display values (3,).
+
+        Args:
+            grey: the chance of hardly any colour.
+            low: the darkest value.
+            warm: the chance of a hue between red-brown and yellow.
+        """
+        if self.warm:
+            hue, saturation = self.between(-8, 45) % 360, self.between(0.15, 0.9)
+            return np.array(colorsys.hsv_to_rgb(hue / 360, saturation, self.between(low, 1.0)))
+        if self.chance(0.12):  # of skin: wood, brick, sand, cardboard
+            hue, value = self.between(8, 36), self.between(0.25, 0.95)
+            return np.array(colorsys.hsv_to_rgb(hue / 360, self.between(0.2, 0.6), value))
+        which = self.random.random()
+        if which < warm:
+            hue = self.between(15, 50)
+        elif which < warm + 0.2:
+            hue = self.between(190, 235)
+        elif which < warm + 0.3:
+            hue = self.between(75, 140)
+        else:
+            hue = self.between(0, 360)
+        saturation = self.between(0, 0.14) if self.chance(grey) else 0.65 * self.random.random() ** 2
+        value = low + (0.98 - low) * self.random.random() ** 0.8
+        return np.array(colorsys.hsv_to_rgb(hue / 360, saturation, value))
+
+    def strong_colour(self) -> Vector:
+        """A colour as clothes, toys and packages have it: any hue, often strong; display values (3,)."""
+        if self.warm or self.chance(0.4):
+            return self.colour(low=0.08)
+        hsv = self.between(0, 1), self.between(0, 0.75), self.between(0.08, 0.95)
+        return np.array(colorsys.hsv_to_rgb(*hsv))
+
+    def palette(self) -> NDArray[np.float64]:
+        """A few colours (n, 3), 2 to 6 of them."""
+        return np.array([self.strong_colour() for _ in range(self.count(2, 6))])
+
+    def green(self) -> Vector:
+        """A colour of leaves and grass, from fresh to dry; display values (3,)."""
+        hue = self.between(35, 130) / 360
+        return np.array(colorsys.hsv_to_rgb(hue, self.between(0.15, 0.65), self.between(0.15, 0.75)))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise of the plane, as `paint_field` takes it: grain of `frequency`, longer by `stretch` along `angle`."""
+
+    place: float
+    frequency: float = 1.2
+    stretch: float = 1.0
+    angle: float = 0.0
+    octaves: int = 2
+    warp: float = 0.0
+
+
+@dataclass(frozen=True)
+class Relief:
+    """An uneven surface, as `shade_relief` takes it."""
+
+    noise: Noise
+    depth: float
+    crease: float
+
+
+@dataclass
+class Canvas:
+    """A noise field and the forms painted over it, in order.
+
+    Attributes:
+        palette: colours (n, 3) that the noise goes through.
+        noise: what mixes them.
+        contrast, edge: see `paint_field`.
+        relief: the surface, if it is uneven.
+        light: what relief and solid forms are lit by, see `Dice.light`.
+        forms: rows for `paint_forms`, in blocks (n, COLUMNS).
+    """
+
+    palette: NDArray[np.float64]
+    noise: Noise
+    contrast: float = 1.5
+    edge: float = 1.0
+    relief: Relief | None = None
+    light: Vector = field(default_factory=lambda: np.array([0.0, 0.0, 1.0, 0.5]))
+    forms: list[NDArray[np.float64]] = field(default_factory=list)
+
+    def add(
+        self,
+        kind: int,
+        centre: Sequence[float] | Vector,
+        half: Sequence[float],
+        colour: Vector,
+        *,
+        angle: float = 0.0,
+        soft: float = 0.0,
+        period: float = 0.0,
+        second: Vector | None = None,
+        opacity: float = 1.0,
+        slope: float = 0.0,
+    ) -> None:
+        """Add a flat form.
+
+        Args:
+            kind: `RECTANGLE`, `ELLIPSE` or `GLOW`.
+            centre, half: its place and half its sides, image widths.
+            colour: display values (3,).
+            angle: of its x axis, radians.
+            soft: width of its edge, image widths.
+            period, second: of stripes, image widths, and their colour.
+            opacity: 0 to 1.
+            slope: relative change of brightness from its middle to its edge.
+        """
+        form = np.zeros((1, kernels.COLUMNS))
+        row = form[0]
+        row[kernels.KIND] = kind
+        row[[kernels.X, kernels.Y]] = centre
+        row[[kernels.HALF_X, kernels.HALF_Y]] = half
+        row[[kernels.COS, kernels.SIN]] = np.cos(angle), np.sin(angle)
+        row[kernels.RED : kernels.RED + 3] = colour
+        row[kernels.RED2 : kernels.RED2 + 3] = colour if second is None else second
+        row[[kernels.SOFT, kernels.PERIOD, kernels.OPACITY, kernels.SLOPE]] = soft, period, opacity, slope
+        self.forms.append(form)
+
+    def half_plane(
+        self,
+        angle: float,
+        distance: float,
+        colour: Vector,
+        *,
+        soft: float = 0.0,
+        opacity: float = 1.0,
+        slope: float = 0.0,
+    ) -> None:
+        """Add everything beyond a line at a distance from the picture's middle."""
+        centre = MIDDLE + (distance + 1.5) * normal_to(angle)
+        self.add(RECTANGLE, centre, (3.0, 1.5), colour, angle=angle, soft=soft, opacity=opacity, slope=slope)
+
+    def paint(self, size: int) -> NDArray[np.float32]:
+        """Paint it: display values (size, size, 3)."""
+        noise = self.noise
+        image: NDArray[np.float32] = kernels.paint_field(
+            size,
+            *(self.palette, noise.frequency, noise.stretch, noise.angle, noise.octaves),
+            *(self.contrast, self.edge, noise.warp, noise.place),
+        )
+        if self.relief is not None:
+            noise = self.relief.noise
+            kernels.shade_relief(
+                image,
+                *(noise.frequency, noise.stretch, noise.angle, noise.octaves, noise.warp, noise.place),
+                *(self.relief.depth, self.relief.crease, self.light),
+            )
+        if self.forms:
+            kernels.paint_forms(image, np.concatenate(self.forms), self.light)
+        return image
+
+
+def normal_to(angle: float) -> Vector:
+    """The unit vector (2,) across a direction."""
+    return np.array([-np.sin(angle), np.cos(angle)])

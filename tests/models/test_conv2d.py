@@ -1,0 +1,72 @@
+"""`Conv2d` computes what torch's convolution does, whichever way it takes."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from surehand.models import ARCHITECTURES, build, sample_keys
+from surehand.models._conv2d import Conv2d
+
+
+@pytest.fixture
+def products(monkeypatch):
+    """How often a product of matrices took a convolution's place."""
+    calls = []
+    plain = Conv2d._as_product
+    monkeypatch.setattr(Conv2d, "_as_product", lambda self, x: calls.append(x.shape) or plain(self, x))
+    return calls
+
+
+def convolution(inputs: int, outputs: int, kernel: int, stride: int) -> Conv2d:
+    layer = Conv2d(inputs, outputs, kernel, stride).double()
+    return layer.to(memory_format=torch.channels_last)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n=st.integers(1, 3),
+    inputs=st.integers(2, 5),
+    outputs=st.integers(1, 4),
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    kernel=st.sampled_from([1, 3, 5]),
+    stride=st.integers(1, 2),
+)
+def test_result_and_gradients_are_those_of_torch(n, inputs, outputs, height, width, kernel, stride):
+    layer = convolution(inputs, outputs, kernel, stride)
+    x = torch.randn(n, inputs, height, width, dtype=torch.float64, requires_grad=True)
+    expected = F.conv2d(x, layer.weight, None, stride, kernel // 2)
+    found = layer._as_product(x)
+    assert found.shape == expected.shape
+    torch.testing.assert_close(found, expected)
+    weights = torch.randn_like(expected)
+    torch.testing.assert_close(
+        torch.autograd.grad((found * weights).sum(), (x, layer.weight)),
+        torch.autograd.grad((expected * weights).sum(), (x, layer.weight)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("side", "training", "layout", "taken"),
+    [
+        (4, True, torch.channels_last, True),
+        (5, True, torch.channels_last, False),
+        (4, False, torch.channels_last, False),
+        (4, True, torch.contiguous_format, False),
+    ],
+)
+def test_a_product_takes_its_place_in_training_where_maps_are_small(products, side, training, layout, taken):
+    layer = Conv2d(4, 4, 3).to(memory_format=layout).train(training)
+    layer(torch.zeros(2, 4, side, side))
+    assert bool(products) is taken
+
+
+@pytest.mark.parametrize("architecture", ["darknet53", "resnet18", "reader"])
+def test_networks_of_the_table_learn_by_it(products, architecture):
+    assert architecture in ARCHITECTURES
+    model = build(architecture, 3, 64).to(memory_format=torch.channels_last).train()
+    with sample_keys(model, torch.arange(8)):
+        model(torch.rand(8, 3, 64, 64))
+    assert products

@@ -1,0 +1,104 @@
+"""Painted backgrounds: forms cover what they should and are lit as the solids they stand for."""
+
+import numpy as np
+import pytest
+
+from surehand.randomness import generator
+from surehand.render import BACKGROUNDS
+from surehand.render import _picture_kernels as kernels
+from surehand.render._background import PAINTERS, background
+from surehand.render._canvas import Canvas, Dice, Noise
+
+SIZE = 256
+BLACK, WHITE = np.zeros(3), np.ones(3)
+SKIN = np.array([0.5, 0.35, 0.25])
+FROM_THE_RIGHT = np.array([0.8, 0.0, 0.6, 0.2])
+
+
+def painted(kind: int, half: tuple[float, float], angle: float = 0.0, round: float = 0.0) -> np.ndarray:
+    """A white form in the middle of a black picture, lit from the right; one channel (SIZE, SIZE)."""
+    form = np.zeros((1, kernels.COLUMNS))
+    form[0, [kernels.KIND, kernels.X, kernels.Y, kernels.OPACITY]] = kind, 0.5, 0.5, 1.0
+    form[0, [kernels.COS, kernels.SIN]] = np.cos(angle), np.sin(angle)
+    form[0, [kernels.HALF_X, kernels.HALF_Y]] = half
+    form[0, kernels.RED : kernels.RED + 3] = 1.0
+    form[0, kernels.ROUND] = round
+    image = np.zeros((SIZE, SIZE, 3), np.float32)
+    kernels.paint_forms(image, form, FROM_THE_RIGHT)
+    return image[:, :, 0]
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.7])
+@pytest.mark.parametrize(
+    ("kind", "half", "area"),
+    [
+        (kernels.RECTANGLE, (0.3, 0.1), 0.6 * 0.2),
+        (kernels.ELLIPSE, (0.3, 0.1), np.pi * 0.3 * 0.1),
+        (kernels.CAPSULE, (0.3, 0.1), 0.4 * 0.2 + np.pi * 0.1**2),
+        (kernels.RING, (0.3, 0.3), np.pi * 0.3**2 * (1 - 0.64**2)),
+    ],
+)
+def test_a_form_covers_the_area_of_its_outline(kind, half, area, angle):
+    assert painted(kind, half, angle).mean() == pytest.approx(area, rel=0.02)
+
+
+def test_a_ball_is_lit_as_lambert_says():
+    ball = painted(kernels.ELLIPSE, (0.4, 0.4), round=1.0)
+    row, column = SIZE // 2, SIZE // 2 + SIZE // 5
+    x, y = ((np.array([column, row]) + 0.5) / SIZE - 0.5) / 0.4
+    normal = np.array([x, y, np.sqrt(1 - x * x - y * y)])
+    assert ball[row, column] == pytest.approx(0.2 + 0.8 * 1.45 * normal @ FROM_THE_RIGHT[:3], rel=1e-5)
+    assert ball[row, SIZE // 2 - SIZE // 5] < 0.5 * ball[row, column]
+
+
+@pytest.mark.parametrize("kind", [kernels.ELLIPSE, kernels.RING])
+def test_round_forms_look_the_same_however_they_are_turned(kind):
+    turned = painted(kind, (0.4, 0.4), angle=1.1, round=1.0)
+    np.testing.assert_allclose(turned, painted(kind, (0.4, 0.4), round=1.0), atol=1e-4)
+
+
+def test_a_turned_rod_is_lit_from_where_the_lamp_is():
+    upright = painted(kernels.CAPSULE, (0.4, 0.1), angle=np.pi / 2, round=1.0)
+    left, right = SIZE // 2 - SIZE // 20, SIZE // 2 + SIZE // 20
+    assert upright[SIZE // 2, right] > 2 * upright[SIZE // 2, left]
+
+
+def test_noise_goes_through_the_palette_and_hard_edges_leave_nothing_between():
+    palette = np.array([[0.0, 0.0, 0.0], [0.5, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    red = Canvas(palette, Noise(3.0, 6.0), contrast=2.2, edge=200.0).paint(SIZE)[:, :, 0]
+    near = np.abs(red[:, :, None] - palette[:, 0]).min(2) < 1e-3
+    assert near.mean() > 0.95
+    assert all((np.abs(red - value) < 1e-3).mean() > 0.05 for value in palette[:, 0])
+
+
+def test_a_relief_without_depth_leaves_a_surface_that_faces_the_camera():
+    image = np.ones((32, 32, 3), np.float32)
+    kernels.shade_relief(image, 4.0, 1.0, 0.3, 3, 2.0, 5.0, 0.0, 0.0, FROM_THE_RIGHT)
+    np.testing.assert_allclose(image, 0.2 + 0.8 * 1.45 * 0.6, rtol=1e-6)
+
+
+def test_a_relief_is_bright_where_it_rises_away_from_the_lamp():
+    image = np.ones((SIZE, SIZE, 3), np.float32)
+    kernels.shade_relief(image, 4.0, 1.0, 0.0, 1, 0.0, 5.0, 0.2, 0.0, FROM_THE_RIGHT)
+    heights = Canvas(np.array([BLACK, WHITE]), Noise(5.0, 4.0, octaves=1), contrast=1.0).paint(SIZE)[:, :, 0]
+    rising = np.diff(heights, axis=1)
+    assert np.corrcoef(rising.ravel(), image[:, :-1, 0].ravel())[0, 1] < -0.8
+
+
+def test_the_backgrounds_are_those_that_can_be_painted():
+    assert tuple(PAINTERS) == BACKGROUNDS
+
+
+@pytest.mark.parametrize("kind", BACKGROUNDS)
+def test_a_background_is_the_same_scene_at_any_size(kind):
+    small, large = (background(kind, 7, 1.0, 0.0, SKIN, size) for size in (48, 192))
+    reduced = large.reshape(48, 4, 48, 4, 3).mean((1, 3))
+    assert np.corrcoef(small.ravel(), reduced.ravel())[0, 1] > 0.8
+    assert small.dtype == np.float32
+    assert np.isfinite(small).all()
+
+
+def test_warm_dice_know_no_other_colours():
+    dice = Dice(generator("warm"), warm=True)
+    colours = np.array([*(dice.colour() for _ in range(200)), *dice.palette()])
+    assert (colours[:, 0] >= colours[:, 1:].max(1)).all()
