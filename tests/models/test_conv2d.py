@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from surehand.models import ARCHITECTURES, build, sample_keys
+from surehand.models import build, sample_keys
 from surehand.models._conv2d import Conv2d
 
 
@@ -17,11 +17,6 @@ def products(monkeypatch):
     plain = Conv2d._as_product
     monkeypatch.setattr(Conv2d, "_as_product", lambda self, x: calls.append(x.shape) or plain(self, x))
     return calls
-
-
-def convolution(inputs: int, outputs: int, kernel: int, stride: int) -> Conv2d:
-    layer = Conv2d(inputs, outputs, kernel, stride).double()
-    return layer.to(memory_format=torch.channels_last)
 
 
 @settings(max_examples=40, deadline=None)
@@ -35,7 +30,7 @@ def convolution(inputs: int, outputs: int, kernel: int, stride: int) -> Conv2d:
     stride=st.integers(1, 2),
 )
 def test_result_and_gradients_are_those_of_torch(n, inputs, outputs, height, width, kernel, stride):
-    layer = convolution(inputs, outputs, kernel, stride)
+    layer = Conv2d(inputs, outputs, kernel, stride).double()
     x = torch.randn(n, inputs, height, width, dtype=torch.float64, requires_grad=True)
     expected = F.conv2d(x, layer.weight, None, stride, kernel // 2)
     found = layer._as_product(x)
@@ -49,24 +44,36 @@ def test_result_and_gradients_are_those_of_torch(n, inputs, outputs, height, wid
 
 
 @pytest.mark.parametrize(
-    ("side", "training", "layout", "taken"),
+    ("side", "training", "layout", "kernel", "taken"),
     [
-        (4, True, torch.channels_last, True),
-        (5, True, torch.channels_last, False),
-        (4, False, torch.channels_last, False),
-        (4, True, torch.contiguous_format, False),
+        (4, True, torch.channels_last, 3, True),
+        (4, True, torch.channels_last, 1, True),
+        (5, True, torch.channels_last, 3, False),
+        (4, False, torch.channels_last, 3, False),
+        (4, True, torch.contiguous_format, 3, False),
+        (4, True, torch.contiguous_format, 1, False),
     ],
 )
-def test_a_product_takes_its_place_in_training_where_maps_are_small(products, side, training, layout, taken):
-    layer = Conv2d(4, 4, 3).to(memory_format=layout).train(training)
-    layer(torch.zeros(2, 4, side, side))
+def test_a_product_takes_its_place_in_training_where_maps_are_small(products, side, training, layout, kernel, taken):
+    layer = Conv2d(4, 4, kernel).to(memory_format=layout).train(training)
+    layer(torch.zeros(2, 4, side, side).to(memory_format=layout))
     assert bool(products) is taken
 
 
 @pytest.mark.parametrize("architecture", ["darknet53", "resnet18", "reader"])
 def test_networks_of_the_table_learn_by_it(products, architecture):
-    assert architecture in ARCHITECTURES
     model = build(architecture, 3, 64).to(memory_format=torch.channels_last).train()
     with sample_keys(model, torch.arange(8)):
-        model(torch.rand(8, 3, 64, 64))
+        model(torch.rand(8, 3, 64, 64).to(memory_format=torch.channels_last))
     assert products
+
+
+def test_half_precision_rounds_gradients_once():
+    layer = Conv2d(16, 8, 3)
+    x = torch.randn(4, 16, 4, 4, requires_grad=True)
+    weights = torch.randn(4, 8, 4, 4)
+    (exact,) = torch.autograd.grad((F.conv2d(x, layer.weight, None, 1, 1) * weights).sum(), x)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = layer._as_product(x)
+    (rounded,) = torch.autograd.grad((found.float() * weights).sum(), x)
+    torch.testing.assert_close(rounded, exact, rtol=0.02, atol=0.02 * float(exact.abs().max()))

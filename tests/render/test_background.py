@@ -1,5 +1,7 @@
 """Painted backgrounds: forms cover what they should and are lit as the solids they stand for."""
 
+import colorsys
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from surehand.render import BACKGROUNDS
 from surehand.render import _picture_kernels as kernels
 from surehand.render._background import PAINTERS, background
 from surehand.render._canvas import Canvas, Dice, Noise
+from surehand.render._things import _solids, _tubes
 
 SIZE = 256
 BLACK, WHITE = np.zeros(3), np.ones(3)
@@ -51,6 +54,14 @@ def test_a_ball_is_lit_as_lambert_says():
     assert ball[row, SIZE // 2 - SIZE // 5] < 0.5 * ball[row, column]
 
 
+@pytest.mark.parametrize("kind", [kernels.RECTANGLE, kernels.ELLIPSE, kernels.RING, kernels.CAPSULE])
+def test_nothing_is_brighter_than_what_faces_the_lamp(kind):
+    small = (0.02, 0.02)  # most of it edge
+    flat, solid = painted(kind, small, angle=np.pi / 4), painted(kind, small, angle=np.pi / 4, round=1.0)
+    assert solid.max() > 0
+    assert (solid <= flat * (0.2 + 0.8 * 1.45) + 1e-5).all()
+
+
 @pytest.mark.parametrize("kind", [kernels.ELLIPSE, kernels.RING])
 def test_round_forms_look_the_same_however_they_are_turned(kind):
     turned = painted(kind, (0.4, 0.4), angle=1.1, round=1.0)
@@ -85,20 +96,71 @@ def test_a_relief_is_bright_where_it_rises_away_from_the_lamp():
     assert np.corrcoef(rising.ravel(), image[:, :-1, 0].ravel())[0, 1] < -0.8
 
 
+def test_a_crease_folds_the_relief_at_its_middle():
+    image, size = np.ones((64, 64, 3), np.float32), 64
+    kernels.shade_relief(image, 4.0, 1.0, 0.0, 1, 0.0, 5.0, 0.2, 1.0, FROM_THE_RIGHT)
+    # The heights of one row and one column more, in the same places.
+    larger = kernels.paint_field(2 * size, np.array([BLACK, WHITE]), 8.0, 1.0, 0.0, 1, 1.0, 1.0, 0.0, 5.0)[:, :, 0]
+    heights = np.abs(2 * larger - 1)
+    slope_x, slope_y = np.diff(heights, axis=1)[:-1], np.diff(heights, axis=0)[:, :-1]
+    normal = np.stack([-slope_x, -slope_y, np.full_like(slope_x, 1 / (0.2 * size))], 2)
+    normal /= np.linalg.norm(normal, axis=2, keepdims=True)
+    expected = 0.2 + 0.8 * 1.45 * np.maximum(normal @ FROM_THE_RIGHT[:3], 0)
+    # Both are about the middle of the image: the smaller one is the middle of the larger.
+    np.testing.assert_allclose(
+        image[:, :, 0], expected[size // 2 : -size // 2 + 1, size // 2 : -size // 2 + 1], atol=1e-3
+    )
+
+
+def test_rough_forms_keep_their_outline():
+    form = np.zeros((1, kernels.COLUMNS))
+    form[0, [kernels.X, kernels.Y, kernels.OPACITY, kernels.COS]] = 0.5, 0.5, 1.0, 1.0
+    form[0, [kernels.HALF_X, kernels.HALF_Y, kernels.ROUGH, kernels.FINENESS]] = 0.3, 0.2, 0.5, 20.0
+    form[0, kernels.RED : kernels.RED + 3] = 1.0
+    image = np.zeros((SIZE, SIZE, 3), np.float32)
+    kernels.paint_forms(image, form, FROM_THE_RIGHT)
+    np.testing.assert_array_equal(image[:, :, 0] > 0, painted(kernels.RECTANGLE, (0.3, 0.2)) > 0)
+    assert image[image > 0].std() > 0.05
+
+
+def test_a_warp_moves_the_noise():
+    palette = np.array([BLACK, WHITE])
+    still, moved = (Canvas(palette, Noise(5.0, 4.0, warp=warp)).paint(64) for warp in (0.0, 2.0))
+    assert np.corrcoef(still.ravel(), moved.ravel())[0, 1] < 0.9
+
+
+def test_tubes_hang_together_and_rods_are_longer_than_thick():
+    for number in range(20):
+        dice = Dice(generator("tubes", number), like_skin=False)
+        tubes, solids = _tubes(dice, dice.palette()), _solids(dice, dice.palette())
+        along = tubes[:, [kernels.COS, kernels.SIN]] * (tubes[:, [kernels.HALF_X]] - tubes[:, [kernels.HALF_Y]])
+        centres = tubes[:, [kernels.X, kernels.Y]]
+        jumps = np.linalg.norm((centres + along)[:-1] - (centres - along)[1:], axis=1)
+        # From the end of one tube of a bundle to the beginning of the next it is farther.
+        copies = len(tubes) // int(np.argmax([*(jumps > 1e-9), True]) + 1)
+        assert (jumps > 1e-9).sum() == copies - 1 < 5
+        rods = solids[solids[:, kernels.KIND] == kernels.CAPSULE]
+        assert (rods[:, kernels.HALF_X] >= rods[:, kernels.HALF_Y]).all()
+
+
 def test_the_backgrounds_are_those_that_can_be_painted():
     assert tuple(PAINTERS) == BACKGROUNDS
 
 
+@pytest.mark.parametrize("scene", [7, 8, 9])
 @pytest.mark.parametrize("kind", BACKGROUNDS)
-def test_a_background_is_the_same_scene_at_any_size(kind):
-    small, large = (background(kind, 7, 1.0, 0.0, SKIN, size) for size in (48, 192))
+def test_a_background_is_the_same_scene_at_any_size(kind, scene):
+    small, large = (background(kind, scene, 1.0, 0.0, SKIN, size) for size in (48, 192))
     reduced = large.reshape(48, 4, 48, 4, 3).mean((1, 3))
     assert np.corrcoef(small.ravel(), reduced.ravel())[0, 1] > 0.8
     assert small.dtype == np.float32
     assert np.isfinite(small).all()
 
 
-def test_warm_dice_know_no_other_colours():
-    dice = Dice(generator("warm"), warm=True)
+def test_dice_like_skin_know_no_other_colours():
+    dice = Dice(generator("warm"), like_skin=True)
     colours = np.array([*(dice.colour() for _ in range(200)), *dice.palette()])
-    assert (colours[:, 0] >= colours[:, 1:].max(1)).all()
+    hues, saturations, _ = np.array([colorsys.rgb_to_hsv(*colour) for colour in colours]).T
+    assert (((360 * hues + 180) % 360 - 180) > -8.01).all()
+    assert (((360 * hues + 180) % 360 - 180) < 45.01).all()
+    assert saturations.min() > 0.149

@@ -12,8 +12,9 @@ from numpy.testing import assert_array_equal
 from surehand.errors import UsageError
 from surehand.render import CLASSES, FACTOR_GROUPS, JOINTS, render, render_many
 from surehand.render import _march_kernels as kernels
+from surehand.render._factors import draw_factors
 from surehand.render._handshapes import default_handshapes
-from surehand.render._scene import project, scene_of
+from surehand.render._scene import _idle_variant, project, scene_of
 
 SIZE = 48
 SAMPLE = [(name, index) for name in CLASSES for index in range(3)]
@@ -44,7 +45,7 @@ def test_the_mask_is_where_the_hand_is_nearest_and_the_box_its_bounds(renderings
         assert all(edge.any() for edge in (inside[0], inside[-1], inside[:, 0], inside[:, -1]))
 
 
-def test_every_sign_shows_a_hand_and_nothing_mostly_shows_none(renderings):
+def test_every_sign_shows_a_hand_and_nothing_an_idle_one_at_most(renderings):
     signs = [r for r in renderings if r.class_name != "nothing"]
     assert all(r.mask.sum() > 20 for r in signs)
     empty = [render("nothing", seed=1, index=i, size=16, fixed={"idle": False}) for i in range(3)]
@@ -198,3 +199,15 @@ def test_no_pictures_and_no_workers_are_refused():
 
 def test_joint_names_match_the_rows(renderings):
     assert renderings[0].joints.shape == (len(JOINTS), 2)
+
+
+def test_idle_hands_are_seen_from_all_sides():
+    shapes = default_handshapes()
+    draws = [
+        draw_factors("nothing", shapes, seed=3, index=i, fixed={"idle": True, "pitch": 0.0, "yaw": 0.0, "roll": 0.0})
+        for i in range(200)
+    ]
+    turns = np.array([_idle_variant(factors, shapes).orientation for factors in draws])
+    for axis in (turns[:, 1, 1], turns[:, 2, 2]):  # fingers up or down; palm or back towards the camera
+        assert axis.min() < -0.9
+        assert axis.max() > 0.9

@@ -14,8 +14,9 @@ _FEW_PLACES = 16
 class Conv2d(nn.Conv2d):
     """`torch.nn.Conv2d` without bias, padded so that stride 1 keeps height and width, and faster in training.
 
-    PyTorch's kernels for processors share out the places of a map, and where there are few, as in the last stages of a
-    network, gradients cost up to 16 times what one product of matrices costs (benchmarks.models.bench_models).
+    Where a map has few places, as in the last stages of a network, PyTorch's kernels for processors take several times
+    as long as one product of matrices; a whole step of Darknet-53, at 64 pixels, twice as long (docs/results.md,
+    section 4).
 
     Args:
         inputs, outputs: channels.
@@ -28,11 +29,12 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, input: Float[Tensor, "n i h w"]) -> Float[Tensor, "n o h2 w2"]:
         """Features to features of ceil(h / stride) x ceil(w / stride) places."""
-        places = -(-input.shape[2] // self.stride[0]) * -(-input.shape[3] // self.stride[1])
-        # In the other layout a kernel would have to be turned first, at every step.
-        cheap_to_flatten = self.weight.is_contiguous(memory_format=torch.channels_last)
-        if self.training and places <= _FEW_PLACES and input.device.type == "cpu" and cheap_to_flatten:
-            return self._as_product(input)
+        if self.training and input.device.type == "cpu":
+            places = -(-input.shape[2] // self.stride[0]) * -(-input.shape[3] // self.stride[1])
+            # In the other layout, kernels and maps would have to be turned first, at every step.
+            flat = all(t.is_contiguous(memory_format=torch.channels_last) for t in (input, self.weight))
+            if places <= _FEW_PLACES and flat:
+                return self._as_product(input)
         return super().forward(input)
 
     def _as_product(self, features: Float[Tensor, "n i h w"]) -> Float[Tensor, "n o h2 w2"]:
@@ -60,9 +62,11 @@ class _Patches(torch.autograd.Function):
         (n, height, width, inputs), kernel, stride = ctx.shape, ctx.kernel, ctx.stride
         rows, columns, margin = gradient.shape[1], gradient.shape[2], kernel // 2
         parts = gradient.unflatten(3, (kernel, kernel, inputs))
-        total = gradient.new_zeros(n, height + 2 * margin, width + 2 * margin, inputs)
+        # Nine numbers are added: in half precision each sum would be rounded.
+        precise = torch.promote_types(gradient.dtype, torch.float32)
+        total = gradient.new_zeros(n, height + 2 * margin, width + 2 * margin, inputs, dtype=precise)
         for y in range(kernel):
             for x in range(kernel):
                 seen = slice(y, y + stride * rows, stride), slice(x, x + stride * columns, stride)
                 total[:, seen[0], seen[1]] += parts[:, :, :, y, x]
-        return total[:, margin : margin + height, margin : margin + width], None, None
+        return total[:, margin : margin + height, margin : margin + width].to(gradient.dtype), None, None

@@ -1,4 +1,4 @@
-"""Backgrounds: rooms, planks, textures, clutter, outdoors, things and plain walls, at times with a person or a lamp."""
+"""Backgrounds: walls, rooms, planks, textures, clutter, outdoors, folds and things, some with a person."""
 
 from collections.abc import Callable
 
@@ -12,8 +12,8 @@ from ._canvas import MIDDLE, Canvas, Dice, Noise, Vector, normal_to
 from ._picture_kernels import ELLIPSE, GLOW, RECTANGLE
 from ._things import folds, things
 
-# Share of the backgrounds all of whose colours are such as skin may have.
-_WARM = 0.3
+# Share of the backgrounds in which things have colours that skin may have.
+_LIKE_SKIN = 0.3
 
 
 def background(
@@ -33,7 +33,7 @@ def background(
         Linear light, float32 (size, size, 3), about [0, 1].
     """
     random = generator(scene, "background", kind)
-    dice = Dice(random, warm=random.random() < _WARM)
+    dice = Dice(random, like_skin=random.random() < _LIKE_SKIN)
     canvas = PAINTERS[kind](dice)
     _add_extras(canvas, dice, skin)
     image = canvas.paint(size)
@@ -43,7 +43,7 @@ def background(
     return linear
 
 
-def _walls(colour: Vector, darkest: float, lightest: float, noise: Noise, contrast: float = 1.5) -> Canvas:
+def _shades_of(colour: Vector, darkest: float, lightest: float, noise: Noise, contrast: float = 1.5) -> Canvas:
     """One colour, lighter and darker."""
     return Canvas(np.array([colour * darkest, colour * lightest]), noise, contrast)
 
@@ -51,13 +51,13 @@ def _walls(colour: Vector, darkest: float, lightest: float, noise: Noise, contra
 def _plain(dice: Dice) -> Canvas:
     """A wall: one colour, unevenly lit."""
     wall = dice.colour(low=0.2)
-    return _walls(wall, dice.between(0.75, 1.0), dice.between(1.0, 1.2), Noise(dice.between(0, 100)))
+    return _shades_of(wall, dice.between(0.75, 1.0), dice.between(1.0, 1.2), Noise(dice.between(0, 100)))
 
 
 def _room(dice: Dice) -> Canvas:
     """A wall with what meets it: ceiling, floor, corners, doors, windows, shelves."""
     wall = dice.colour(grey=0.7, low=0.35)
-    canvas = _walls(wall, 0.87, 1.12, Noise(dice.between(0, 100)))
+    canvas = _shades_of(wall, 0.87, 1.12, Noise(dice.between(0, 100)))
     tilt = dice.normal(0.12)
     for _ in range(dice.count(1, 3)):
         angle = tilt + dice.count(0, 3) * np.pi / 2 + dice.normal(0.1)
@@ -85,7 +85,7 @@ def _planks(dice: Dice) -> Canvas:
     wood = dice.colour(grey=0.4, warm=0.85, low=0.2)
     angle = dice.angle()
     grain = Noise(dice.between(0, 100), dice.between(12, 40), stretch=dice.between(5, 14), angle=angle, octaves=3)
-    canvas = _walls(wood, 0.76, 1.2, grain, dice.between(0.7, 1.6))
+    canvas = _shades_of(wood, 0.76, 1.2, grain, dice.between(0.7, 1.6))
     along, across = np.array([np.cos(angle), np.sin(angle)]), normal_to(angle)
     step, seam_width, shift = dice.between(0.08, 0.3), dice.between(0.002, 0.009), dice.between(0, 1)
     seam = wood * (dice.between(0.4, 0.8) if dice.chance(0.8) else 1.25)
@@ -110,7 +110,7 @@ def _texture(dice: Dice) -> Canvas:
 
 
 def _clutter(dice: Dice) -> Canvas:
-    """Things lying about: many forms over a wall or a floor."""
+    """Flat things: many forms over a wall or a floor."""
     canvas = (_plain, _room, _planks)[dice.count(0, 2)](dice)
     for _ in range(dice.count(4, 20)):
         kind = RECTANGLE if dice.chance(0.65) else ELLIPSE
@@ -134,11 +134,11 @@ def _outdoors(dice: Dice) -> Canvas:
     if dice.chance(0.4):
         green = dice.green()
         leaves = Noise(dice.between(0, 100), dice.between_log(5, 50), octaves=4)
-        canvas = _walls(green, 0.5, 1.2, leaves, contrast=1.6)
+        canvas = _shades_of(green, 0.5, 1.2, leaves, contrast=1.6)
         _add_leaves(canvas, dice, MIDDLE, 0.7)
         return canvas
     sky = np.array([dice.between(0.5, 1.0), dice.between(0.72, 1.0), 1.0]) * dice.between(0.75, 1.05)
-    canvas = _walls(sky, 0.93, 1.05, Noise(dice.between(0, 100)))
+    canvas = _shades_of(sky, 0.93, 1.05, Noise(dice.between(0, 100)))
     tilt, horizon = dice.normal(0.06), dice.between(-0.3, 0.4)
     for _ in range(dice.count(0, 2)):
         half = dice.between(0.08, 0.4), dice.between(0.08, 0.4)

@@ -23,11 +23,11 @@ class Dice:
 
     Attributes:
         random: their source.
-        warm: whether all of its colours are such as skin may have in some light.
+        like_skin: whether things have colours that skin may have in some light; leaves, sky and panes keep their own.
     """
 
     random: np.random.Generator
-    warm: bool = False
+    like_skin: bool
 
     def between(self, low: float, high: float) -> float:
         return low + (high - low) * self.random.random()
@@ -61,12 +61,14 @@ class Dice:
     def colour(self, grey: float = 0.55, low: float = 0.12, warm: float = 0.42) -> Vector:
         """A colour as things in rooms have it: often grey, mostly warm, seldom strong; display values (3,).
 
+        With `like_skin` hues go from red to yellow, and neither `grey` nor `warm` counts.
+
         Args:
             grey: the chance of hardly any colour.
             low: the darkest value.
             warm: the chance of a hue between red-brown and yellow.
         """
-        if self.warm:
+        if self.like_skin:
             hue, saturation = self.between(-8, 45) % 360, self.between(0.15, 0.9)
             return np.array(colorsys.hsv_to_rgb(hue / 360, saturation, self.between(low, 1.0)))
         if self.chance(0.12):  # of skin: wood, brick, sand, cardboard
@@ -87,7 +89,7 @@ class Dice:
 
     def strong_colour(self) -> Vector:
         """A colour as clothes, toys and packages have it: any hue, often strong; display values (3,)."""
-        if self.warm or self.chance(0.4):
+        if self.like_skin or self.chance(0.4):
             return self.colour(low=0.08)
         hsv = self.between(0, 1), self.between(0, 0.75), self.between(0.08, 0.95)
         return np.array(colorsys.hsv_to_rgb(*hsv))

@@ -17,7 +17,7 @@ SOFT, PERIOD, RED2, OPACITY, SLOPE, ROUND, ROUGH, FINENESS, COLUMNS = 10, 11, 12
 RECTANGLE, ELLIPSE, GLOW, RING, CAPSULE = 0, 1, 2, 3, 4
 # The band of a ring over its half sides, and the bevel of a rectangle over the shorter of them.
 _BAND, _BEVEL = 0.36, 0.3
-# Light from one direction, over light from everywhere, on a surface that faces it.
+# How bright a lamp alone makes a surface that faces it, over what light from everywhere alone does.
 _DIRECT = 1.45
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
@@ -34,7 +34,7 @@ def paint_field(size, palette, frequency, stretch, angle, octaves, contrast, edg
         stretch: how much longer than wide the grain is, along `angle` (radians).
         octaves: how many finer fields are added.
         contrast: 1 goes through the whole palette.
-        edge: 1 lets colours melt into each other, more makes patches of them.
+        edge: 1 lets colours melt into each other, and beyond the palette's ends; more makes patches of them.
         warp: how far coarse noise displaces the noise, in its own cycles.
         place: where in the noise field; another place is another picture.
 
@@ -94,9 +94,10 @@ def shade_relief(image, frequency, stretch, angle, octaves, warp, place, depth, 
 
 @_compiled
 def _lit(x, y, z, light):
-    """How bright a surface with this normal is (Lambert), of the brightness of light from everywhere.
+    """What a display value is multiplied by where the surface has this normal: Lambert's law, on display values.
 
-    `light` is the direction (x, y, z) of a lamp, z towards the camera, and the share that comes from everywhere.
+    `light` is the direction (x, y, z) of a lamp, z towards the camera, and the share of light from everywhere, which
+    alone would leave display values as they are.
     """
     return light[3] + (1.0 - light[3]) * _DIRECT * max(x * light[0] + y * light[1] + z * light[2], 0.0)
 
@@ -142,9 +143,12 @@ def paint_forms(image, forms, light):
                         stripe = min(max((wave - 0.5) / (width + 0.02) + 0.5, 0.0), 1.0)
                     shade = 1.0 + form[SLOPE] * v / max(half_y, 1e-6)
                     if form[ROUND] > 0.0:
-                        flat = min(across * across + along * along, 1.0)
+                        # Longer than 1 on the soft edge and in the corners of rectangles.
+                        length = max(math.sqrt(across * across + along * along), 1.0)
+                        across, along = across / length, along / length
+                        normal_z = math.sqrt(max(1.0 - across * across - along * along, 0.0))
                         normal_x, normal_y = cosine * across - sine * along, sine * across + cosine * along
-                        lit = _lit(normal_x, normal_y, math.sqrt(1.0 - flat), light)
+                        lit = _lit(normal_x, normal_y, normal_z, light)
                         shade *= 1.0 + form[ROUND] * (lit - 1.0)
                     if form[ROUGH] > 0.0:
                         grain = _fractal_noise(u * form[FINENESS] + 1.7 * f, v * form[FINENESS] - 0.9 * f, 2)
@@ -156,7 +160,7 @@ def paint_forms(image, forms, light):
 
 @_compiled
 def _surface(kind, u, v, half_x, half_y):
-    """How far within a form's outline a place lies, and the normal of the solid there along the form's two axes."""
+    """How far within a form's outline a place lies, and x and y of the normal: of a round solid, stretched to it."""
     if kind == RECTANGLE:
         inside_x, inside_y = half_x - abs(u), half_y - abs(v)
         bevel = _BEVEL * min(half_x, half_y)

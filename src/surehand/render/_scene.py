@@ -39,7 +39,7 @@ class Scene:
 
 
 def scene_of(class_name: str, factors: Factors, shapes: Handshapes, size: int) -> Scene | None:
-    """Build the scene of one picture; None when there is no hand in it ("nothing", mostly)."""
+    """Build the scene of one picture; None when there is no hand in it (half of "nothing")."""
     if class_name == "nothing":
         if not factors.idle:
             return None
@@ -107,7 +107,7 @@ def _idle_variant(factors: Factors, shapes: Handshapes) -> Variant:
     curl = np.clip(u[:4, None] * 0.4 + u[4], 0, 1)  # fingers curl together
     flexion = idle.fingers[:, 0] + (idle.fingers[:, 1] - idle.fingers[:, 0]) * curl  # (4, 3)
     thumb = idle.thumb[:, 0] + (idle.thumb[:, 1] - idle.thumb[:, 0]) * u[5:10]
-    turn = _rotation(*(280.0 * (u[10:13] - 0.5)))
+    turn = _rotation(*(360.0 * (u[10:13] - 0.5)))
     return Variant(
         weight=1.0,
         fingers=np.column_stack([flexion, idle.abduction]),

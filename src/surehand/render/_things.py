@@ -12,6 +12,7 @@ from ._canvas import Canvas, Dice, Noise, Relief, normal_to
 from ._picture_kernels import CAPSULE, ELLIPSE, RECTANGLE, RING
 
 Forms = NDArray[np.float64]  # (n, COLUMNS)
+Palette = NDArray[np.float64]  # (n, 3)
 _HALVES, _CENTRE = slice(kernels.HALF_X, kernels.HALF_Y + 1), slice(kernels.X, kernels.Y + 1)
 _DIRECTION = slice(kernels.COS, kernels.SIN + 1)
 _FIRST, _SECOND = slice(kernels.RED, kernels.RED + 3), slice(kernels.RED2, kernels.RED2 + 3)
@@ -44,7 +45,7 @@ def folds(dice: Dice) -> Canvas:
 
 
 def things(dice: Dice) -> Canvas:
-    """Things lying or standing about, from many small ones to a few large ones."""
+    """Solids before one another, from many small ones to a few large ones."""
     noise = Noise(dice.between(0, 100), dice.between_log(1, 20), octaves=3)
     canvas = Canvas(np.array([dice.strong_colour(), dice.strong_colour()]), noise, light=dice.light())
     _add_things(canvas, dice)
@@ -58,10 +59,10 @@ def _add_things(canvas: Canvas, dice: Dice) -> None:
     canvas.forms += [heaps[i] for i in dice.random.permutation(len(heaps))]
 
 
-def _solids(dice: Dice, palette: Forms) -> Forms:
+def _solids(dice: Dice, palette: Palette) -> Forms:
     """Boxes, balls, rings and rods; sizes as in the dead leaves model (Lee, Mumford and Huang, IJCV 2001)."""
     random, count = dice.random, int(dice.between_log(8, 250))
-    forms = _forms(dice, palette, count)
+    forms = _shapeless(dice, palette, count)
     kinds = (RECTANGLE, ELLIPSE, RING, CAPSULE)
     forms[:, kernels.KIND] = random.choice(kinds, count, p=random.dirichlet((1.0, 1.0, 0.4, 1.0)))
     # As many as the inverse cube of their size, within limits: seen at any distance, they look alike.
@@ -81,15 +82,15 @@ def _solids(dice: Dice, palette: Forms) -> Forms:
     return forms
 
 
-def _tubes(dice: Dice, palette: Forms) -> Forms:
+def _tubes(dice: Dice, palette: Palette) -> Forms:
     """Cables, branches, pipes, rails, limbs: up to five tubes of one colour side by side, which bend."""
     random, count = dice.random, dice.count(3, 11)
     length, radius = dice.between(0.03, 0.15), dice.between_log(0.006, 0.09)
     angles = dice.between(0, 2 * np.pi) + np.cumsum(dice.between(0.05, 0.6) * random.standard_normal(count))
     along = np.stack([np.cos(angles), np.sin(angles)], 1)
-    middle = dice.place(0.1) + length * np.cumsum(along, axis=0)
+    middle = dice.place(0.1) + length * (np.cumsum(along, axis=0) - along / 2)  # each goes on where one ends
     beside = normal_to(angles[0]) * radius * dice.between(1.8, 3.0)
-    forms = _forms(dice, palette, count)
+    forms = _shapeless(dice, palette, count)
     forms[:, kernels.KIND] = CAPSULE
     forms[:, _HALVES] = length / 2 + radius, radius
     forms[:, _DIRECTION] = along
@@ -106,7 +107,7 @@ def _tubes(dice: Dice, palette: Forms) -> Forms:
     return np.concatenate(copies)
 
 
-def _forms(dice: Dice, palette: Forms, count: int) -> Forms:
+def _shapeless(dice: Dice, palette: Palette, count: int) -> Forms:
     """So many forms without kind and place: most of them solid, some striped, half of them rough."""
     random = dice.random
     forms = np.zeros((count, kernels.COLUMNS))
