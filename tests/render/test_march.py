@@ -6,31 +6,39 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numba import njit
+from numpy.testing import assert_allclose, assert_array_equal
 
+from surehand.render import _hand
+from surehand.render import _hand_rows as columns
 from surehand.render import _march_kernels as kernels
 from surehand.render._factors import draw_factors
+from surehand.render._hand import render_hand
+from surehand.render._hand_rows import FOREARM, LINK, PALM, ROOT, Light, Skin, View, vector
 from surehand.render._handshapes import default_handshapes
-from surehand.render._march_kernels import FOREARM, LINK, PALM, ROOT
 from surehand.render._scene import scene_of
 from surehand.render._skin import skin_of
 
 SHAPES = default_handshapes()
 PLACE = st.floats(-1.0, 1.0)
 POINT = st.tuples(PLACE, PLACE, PLACE)
+# Far along z, in a white room.
+LAMP = vector(Light((0, 0, 1), *[(1, 1, 1)] * 3, (0, 1, 0), 0.0, 8.0, 1.0))
+# A number of points that fills no whole vectors.
+POINTS = 203
 
 
 def row(start, end, first, last, role=PALM, blend=1e-6, part=6):
     start, end = np.array(start, float), np.array(end, float)
     length = np.linalg.norm(end - start)
-    values = np.zeros(kernels.COLUMNS)
-    values[kernels.START : kernels.START + 3] = start
-    values[kernels.AXIS : kernels.AXIS + 3] = end - start
-    values[kernels.INVERSE], values[kernels.RADIUS], values[kernels.TAPER] = 1 / length, first, last - first
-    values[kernels.BLEND], values[kernels.ROLE], values[kernels.PART] = blend, role, part
-    values[kernels.CENTRE : kernels.CENTRE + 3] = (start + end) / 2
-    values[kernels.REACH] = length / 2 + max(first, last)
-    values[kernels.PALMAR : kernels.PALMAR + 3], values[kernels.ACROSS : kernels.ACROSS + 3] = (0, 0, 1), (1, 0, 0)
+    values = np.zeros(columns.COLUMNS)
+    values[columns.START : columns.START + 3] = start
+    values[columns.AXIS : columns.AXIS + 3] = end - start
+    values[columns.INVERSE], values[columns.RADIUS], values[columns.TAPER] = 1 / length, first, last - first
+    values[columns.BLEND], values[columns.ROLE], values[columns.PART] = blend, role, part
+    values[columns.CENTRE : columns.CENTRE + 3] = (start + end) / 2
+    values[columns.REACH] = length / 2 + max(first, last)
+    values[columns.PALMAR : columns.PALMAR + 3], values[columns.ACROSS : columns.ACROSS + 3] = (0, 0, 1), (1, 0, 0)
     return values
 
 
@@ -39,33 +47,106 @@ def scene(name="K", index=1, size=48, **fixed):
     return scene_of(name, factors, SHAPES, size), factors
 
 
+def points_around(seed):
+    return np.random.default_rng(seed).uniform((-0.8, -1.5, -0.6), (0.8, 1.8, 0.8), (POINTS, 3)).astype(np.float32)
+
+
+def points_between(rows, count, seed):
+    """Points half-way between two capsules, where they blend if any do."""
+    random = np.random.default_rng(seed)
+    pair = rows[random.integers(0, len(rows), (2, count))]
+    on_axis = pair[..., :3] + random.random((2, count, 1), np.float32) * pair[..., 3:6]
+    return on_axis.mean(axis=0)
+
+
+def capsule(values, point):
+    start, axis = values[:3], values[3:6]
+    along = np.clip((point - start) @ axis / (axis @ axis), 0, 1)
+    nearest = np.linalg.norm(point - start - along * axis)
+    return nearest - values[columns.RADIUS] - along * values[columns.TAPER]
+
+
 def field(rows, sleeve, point):
-    """`_distance`, written from the description of who blends with whom."""
+    """`_distances`, written from the description of who blends with whom."""
 
     def smooth(a, b, k):
         h = max(k - abs(a - b), 0.0)
         return min(a, b) - h * h / (4 * k)
 
-    def capsule(values):
-        start, axis = values[:3], values[3:6]
-        along = np.clip((point - start) @ axis / (axis @ axis), 0, 1)
-        nearest = np.linalg.norm(point - start - along * axis)
-        return nearest - values[kernels.RADIUS] - along * values[kernels.TAPER]
-
-    body, best, chain = math.inf, math.inf, math.inf
+    body, best, chain, part = math.inf, math.inf, math.inf, None
     for values in rows:
-        d, k, role = capsule(values), values[kernels.BLEND], values[kernels.ROLE]
+        d, k, role = capsule(values, point), values[columns.BLEND], values[columns.ROLE]
         if role in (PALM, FOREARM):
             body = d if body == math.inf else smooth(body, d, k)
-            if role == FOREARM:
+            if role == FOREARM and sleeve < 50:
                 reach = point @ values[3:6] / np.linalg.norm(values[3:6])
                 best = min(best, max(d - 0.055, sleeve - reach))
         elif role == ROOT:
             chain, best = d, min(best, d, smooth(body, d, k))
         else:
-            chain = smooth(chain, d, k)
+            chain = smooth(chain, d, k) if values[columns.PART] == part else d
             best = min(best, chain)
+        part = values[columns.PART]
     return min(best, body)
+
+
+# What only kernels call, as functions of Python.
+@njit
+def capsule_distance(rows, x, y, z):
+    return kernels._capsule(kernels._axis(rows, 0), x, y, z)
+
+
+@njit
+def ray_gap(rows, ox, oy, oz, dx, dy, dz):
+    return kernels._ray_gap(kernels._axis(rows, 0), ox, oy, oz, dx, dy, dz)
+
+
+@njit
+def distances(rows, sleeve, points):
+    """Of at most a packet of points."""
+    n = len(points)
+    s = np.zeros(kernels._SCRATCH, np.float32)
+    s[kernels._X : kernels._X + n] = points[:, 0]
+    s[kernels._Y : kernels._Y + n] = points[:, 1]
+    s[kernels._Z : kernels._Z + n] = points[:, 2]
+    kernels._distances(rows, len(rows), sleeve, s, n)
+    return s[kernels._DISTANCE : kernels._DISTANCE + n].copy()
+
+
+def blank_places(points):
+    """What `march` writes of points in squares of their own."""
+    met, owners = (
+        np.zeros((len(points), columns.MET_COLUMNS), np.float32),
+        np.zeros((len(points), columns.OWNER_COLUMNS), np.int32),
+    )
+    met[:, columns.POINT : columns.POINT + 3] = points
+    owners[:, columns.PIXEL] = owners[:, columns.SQUARE] = np.arange(len(points))
+    return met, owners
+
+
+def at_points(rows, sleeve, points):
+    """Distances of at most a packet of points, normals, and nearest capsules."""
+    met, owners = blank_places(points)
+    all_rows = np.full((1, 1), 2 ** len(rows) - 1, np.uint32)
+    kernels.find_normals(rows, sleeve, all_rows, 0, met, owners, np.array([len(points)]))
+    normals = met[:, columns.NORMAL : columns.NORMAL + 3]
+    return distances(rows, sleeve, points), normals, owners[:, columns.NEAREST]
+
+
+@njit
+def places_shared(rows, which, met, owners, capsules):
+    s = np.zeros(kernels._SCRATCH, np.float32)
+    s[kernels._CAPSULE : kernels._CAPSULE + len(capsules)] = capsules
+    kernels._store_normals(rows, which, 0, len(met), met, owners, s)
+
+
+def light_up(rows, met, owners, ends):
+    kernels.see_sky(rows, 100.0, 1.0, met, owners, ends)
+    kernels.see_lamp(rows, 100.0, LAMP, met, owners, ends)
+
+
+def single(*values):
+    return [np.float32(value) for value in values]
 
 
 @settings(deadline=None)  # the first call compiles
@@ -77,34 +158,50 @@ def test_capsule_distance_is_the_least_distance_to_the_balls_along_its_axis(a, b
         return
     along = np.linspace(0, 1, 4001)[:, None]
     balls = np.linalg.norm(point - (a + along * (b - a)), axis=1) - (first + along[:, 0] * (last - first))
-    ours = kernels._capsule(row(a, b, first, last)[None], 0, *point)
+    ours = capsule_distance(row(a, b, first, last)[None].astype(np.float32), *single(*point))
     assert ours == pytest.approx(balls.min(), abs=0.02)
     assert ours >= balls.min() - 1e-3
     if first == last:
         assert ours == pytest.approx(balls.min(), abs=1e-3)
 
 
-def test_the_field_of_a_hand_is_the_slow_rewrite():
-    seen, _ = scene(sleeve=0.6)
-    for point in np.random.default_rng(0).uniform((-0.8, -1.5, -0.6), (0.8, 1.8, 0.8), (300, 3)):
-        ours = kernels._distance(seen.capsules, len(seen.capsules), 0.6, *point)
-        assert ours == pytest.approx(field(seen.capsules, 0.6, point), abs=1e-12)
+@pytest.mark.parametrize("sleeve", [0.6, 100.0])
+def test_the_field_of_a_hand_is_the_slow_rewrite(sleeve):
+    rows, points = scene()[0].capsules.astype(np.float32), points_around(0)
+    expected = [field(rows.astype(float), sleeve, point) for point in points.astype(float)]
+    assert_allclose(at_points(rows, sleeve, points)[0], expected, atol=2e-6)
 
 
-def test_the_normal_is_the_gradient_of_the_field():
-    seen, _ = scene("W", sleeve=0.6)
-    count, step = len(seen.capsules), 1e-5
-    errors = []
-    for point in np.random.default_rng(1).uniform((-0.8, -1.5, -0.6), (0.8, 1.8, 0.8), (300, 3)):
-        difference = [
-            kernels._distance(seen.capsules, count, 0.6, *(point + step * axis))
-            - kernels._distance(seen.capsules, count, 0.6, *(point - step * axis))
-            for axis in np.eye(3)
-        ]
-        expected = np.array(difference) / np.linalg.norm(difference)
-        errors.append(np.abs(np.array(kernels._normal(seen.capsules, count, 0.6, *point)) - expected).max())
+@settings(max_examples=40, deadline=None)
+@given(kept=st.lists(st.booleans(), min_size=29, max_size=29).filter(any), sleeve=st.sampled_from([0.6, 100.0]))
+def test_a_digit_without_the_capsule_before_it_begins_anew(kept, sleeve):
+    """A tile knows some capsules only: those that its rays may touch."""
+    rows = scene("A")[0].capsules[kept].astype(np.float32)
+    points = points_between(rows, 50, seed=1)
+    expected = [field(rows.astype(float), sleeve, point) for point in points.astype(float)]
+    assert_allclose(at_points(rows, sleeve, points)[0], expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("sleeve", [0.6, 100.0])
+@pytest.mark.parametrize("left_out", [[], [15, 17, 21]], ids=["whole", "some"])
+def test_the_normal_is_the_gradient_of_the_field(left_out, sleeve):
+    rows, step = np.delete(scene("W")[0].capsules, left_out, axis=0).astype(np.float32), 1e-5
+    points, errors = points_around(2), []
+    slow = rows.astype(float)
+    for point, ours in zip(points.astype(float), at_points(rows, sleeve, points)[1], strict=True):
+        ahead, behind = ([field(slow, sleeve, point + side * axis) for axis in np.eye(3)] for side in (step, -step))
+        difference = np.array(ahead) - np.array(behind)
+        errors.append(np.abs(ours - difference / np.linalg.norm(difference)).max())
     # A difference across a crease between two surfaces belongs to neither.
     assert np.mean(np.array(errors) < 1e-4) > 0.98
+
+
+def test_the_nearest_capsule_is_that_of_all():
+    rows, points = scene("W")[0].capsules.astype(np.float32), points_around(3)
+    found = at_points(rows, 0.6, points)[2].astype(int)
+    distances = np.array([[capsule(values, point) for values in rows.astype(float)] for point in points.astype(float)])
+    assert_allclose(distances[np.arange(POINTS), found], distances.min(axis=1), atol=1e-6)
+    assert len(set(found)) > 15
 
 
 @settings(deadline=None)  # the first call compiles
@@ -114,60 +211,74 @@ def test_the_gap_between_ray_and_capsule_is_the_least_along_the_ray(a, b, direct
     if np.linalg.norm(direction) < 0.1 or np.linalg.norm(b - a) < 0.1:
         return
     direction /= np.linalg.norm(direction)
-    rows, eye = row(a, b, 0.1, 0.1)[None], np.array([0.2, -0.1, 2.5])
-    gap, depth = kernels._ray_gap(rows, 0, *eye, *direction)
-    steps = np.linspace(0, 6, 3001)
-    brute = min(kernels._capsule(rows, 0, *(eye + t * direction)) for t in steps)
+    values, eye = row(a, b, 0.1, 0.1), np.array([0.2, -0.1, 2.5])
+    gap, depth = ray_gap(values[None].astype(np.float32), *single(*eye, *direction))
+    brute = min(capsule(values, eye + t * direction) for t in np.linspace(0, 6, 3001))
     assert gap == pytest.approx(brute, abs=3e-3)
-    assert kernels._capsule(rows, 0, *(eye + depth * direction)) == pytest.approx(gap, abs=1e-9)
-
-
-@settings(max_examples=6, deadline=None)
-@given(index=st.integers(0, 50))
-def test_skipping_capsules_that_a_pixel_cannot_see_changes_nothing(index):
-    """Every pixel again with all capsules from the eye on: the parts must be the same but for grazing rays."""
-    seen, factors = scene("F", index, size=24)
-    view = kernels.vector(seen.view)
-    _, coverage, parts, _ = kernels.render_hand(
-        seen.capsules, seen.sleeve, view, kernels.vector(seen.light), kernels.vector(skin_of(factors)), 2, 1
-    )
-    hits = np.zeros((24, 24))
-    for r in range(24):
-        for c in range(24):
-            for s in range(4):
-                ray = kernels._direction(view, c + (s % 2 + 0.5) / 2, r + (s // 2 + 0.5) / 2)
-                t = kernels._march(seen.capsules, len(seen.capsules), seen.sleeve, view, *ray, 0.01, 40.0)
-                hits[r, c] += t >= 0
-    assert np.abs(coverage - hits / 4).mean() < 0.004
-    assert ((parts > 0) == (hits >= 2)).mean() > 0.99
+    assert capsule(values, eye + depth * direction) == pytest.approx(gap, abs=1e-5)
 
 
 def test_a_ball_before_the_camera_covers_the_circle_that_perspective_says():
     ball = row((0, -1e-3, 0), (0, 1e-3, 0), 0.5, 0.5)[None]
     size, distance, focal = 64, 3.0, 1.5
-    view = kernels.View((1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, distance), focal, size)
-    light = kernels.Light((0, 0, 1), *[(1, 1, 1)] * 3, (0, 1, 0), 0.0, 8.0, 1.0)
-    skin = kernels.Skin(*[(0.5, 0.5, 0.5)] * 5, 0.0, 0.3, 0.1, 0.0)
-    _, coverage, _, depth = kernels.render_hand(
-        ball, 100.0, kernels.vector(view), kernels.vector(light), kernels.vector(skin), 2, 1
-    )
+    view = vector(View((1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, distance), focal, size))
+    skin = vector(Skin(*[(0.5, 0.5, 0.5)] * 5, 0.0, 0.3, 0.1, 0.0))
+    hand = render_hand(ball, 100.0, view, LAMP, skin, 2, 1)
     radius = size * focal * math.tan(math.asin(0.5 / distance))
-    assert coverage.sum() == pytest.approx(math.pi * radius**2, rel=0.015)
-    assert depth.min() == pytest.approx(distance - 0.5, abs=0.02)
+    assert hand.coverage.sum() == pytest.approx(math.pi * radius**2, rel=0.015)
+    assert hand.depth.min() == pytest.approx(distance - 0.5, abs=0.02)
 
 
 def test_light_does_not_reach_a_point_behind_a_ball_and_the_sky_is_open_far_from_it():
-    ball = row((0, 0, 0), (0, 0, 1e-3), 0.3, 0.3)[None]
-    nearby = np.empty((32, kernels.COLUMNS))
-    light = kernels.vector(kernels.Light((0, 0, 1), *[(1, 1, 1)] * 3, (0, 1, 0), 0.0, 8.0, 1.0))
-    assert kernels._lit(ball, 100.0, nearby, light, 0, 0, -1.0, 0, 0, 1) == 0.0
-    assert kernels._lit(ball, 100.0, nearby, light, 2.0, 0, -1.0, 0, 0, 1) == 1.0
-    assert kernels._occlusion(ball, 100.0, nearby, 0, 0, 0.301, 0, 0, 1, 1.0) == pytest.approx(1.0)
-    assert kernels._occlusion(ball, 100.0, nearby, 0, 0, -0.5, 0, 0, 1, 1.0) < 0.9
+    ball = row((0, 0, 0), (0, 0, 1e-3), 0.3, 0.3)[None].astype(np.float32)
+    places = {"behind": (0, 0, -1.0), "beside": (2.0, 0, -1.0), "on top": (0, 0, 0.301), "below": (0, 0, -0.5)}
+    met, owners = blank_places(list(places.values()))
+    met[:, columns.NORMAL + 2], owners[:, columns.PLACE] = 1.0, [0, 1, 0, 1]
+    light_up(ball, met, owners, np.array([2, 2, 4]))
+    lit, sky = (dict(zip(places, met[:, column], strict=True)) for column in (columns.LIT, columns.OPEN))
+    assert lit["behind"] == 0.0
+    assert lit["beside"] == 1.0
+    assert sky["on top"] == pytest.approx(1.0)
+    assert sky["below"] < 0.9
+
+
+@pytest.mark.parametrize(
+    ("depths", "capsules", "squares", "expected"),
+    [
+        ([1.0, 1.05, 1.0], [0, 0, 0], [0, 0, 0], [0, 0, 0]),
+        ([1.0, 1.1, 1.1], [0, 0, 0], [0, 0, 0], [0, 1, 1]),
+        ([1.0, 1.0, 1.0], [0, 0, 1], [0, 0, 0], [0, 0, 1]),
+        ([1.0, 1.0, 1.0], [0, 0, 0], [0, 0, 1], [0, 0, 1]),
+    ],
+    ids=["one surface", "another depth", "another part", "another square"],
+)
+def test_samples_share_the_light_of_the_first_that_sees_their_surface(depths, capsules, squares, expected):
+    balls = np.array([row((0, 0, 0), (0, 0, 1e-3), 0.3, 0.3), row((0, 5, 0), (0, 5, 1e-3), 0.3, 0.3, part=7)])
+    balls = balls.astype(np.float32)
+    met, owners = blank_places([(0, 0, -1), (2, 0, -1), (2, 0, -1)])
+    met[:, columns.DEPTH], owners[:, columns.SQUARE] = depths, squares
+    places_shared(balls, np.arange(2, dtype=np.int32), met, owners, np.array(capsules, np.float32))
+    assert owners[:, columns.NEAREST].tolist() == capsules
+    assert owners[:, columns.PLACE].tolist() == expected
+    met[:, columns.NORMAL + 2] = 1.0
+    light_up(balls, met, owners, np.array([3]))
+    # Only the first lies in a shadow.
+    assert met[:, columns.LIT].tolist() == [float(place > 0) for place in expected]
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+def test_pixels_are_the_same_in_whichever_band_they_are_rendered(monkeypatch, samples):
+    seen, factors = scene("L", size=60)
+    given = seen.capsules, seen.sleeve, vector(seen.view), vector(seen.light), vector(skin_of(factors)), samples, 2
+    at_once = render_hand(*given)
+    assert at_once.coverage.mean() > 0.05
+    monkeypatch.setattr(_hand, "_MOST_RAYS", 1)
+    for ours, expected in zip(render_hand(*given), at_once, strict=True):
+        assert_array_equal(ours, expected)
 
 
 def test_roles_are_ordered_as_the_field_reads_them():
     seen, _ = scene()
-    roles = seen.capsules[:, kernels.ROLE]
+    roles = seen.capsules[:, columns.ROLE]
     assert roles.tolist() == [PALM] * 12 + [FOREARM] * 3 + [ROOT, LINK] + 4 * [ROOT, LINK, LINK]
-    assert_allclose(np.linalg.norm(seen.capsules[:, kernels.PALMAR : kernels.PALMAR + 3], axis=1), 1, atol=1e-9)
+    assert_allclose(np.linalg.norm(seen.capsules[:, columns.PALMAR : columns.PALMAR + 3], axis=1), 1, atol=1e-9)

@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 
 from surehand.errors import UsageError
 from surehand.render import CLASSES, FACTOR_GROUPS, JOINTS, render, render_many
-from surehand.render import _march_kernels as kernels
+from surehand.render import _hand_rows as columns
 from surehand.render._factors import draw_factors
 from surehand.render._handshapes import default_handshapes
 from surehand.render._scene import _idle_variant, project, scene_of
@@ -114,8 +114,8 @@ def silhouette(scene, size):
     """Where some ball on some bone's axis hides the centre of a pixel: `render_hand`'s outline without its blending."""
     rows, view = scene.capsules, scene.view
     steps = np.linspace(0, 1, 200)[:, None, None]
-    balls = rows[:, kernels.START : kernels.START + 3] + steps * rows[:, kernels.AXIS : kernels.AXIS + 3]
-    radius = (rows[:, kernels.RADIUS] + steps[..., 0] * rows[:, kernels.TAPER]).ravel()
+    balls = rows[:, columns.START : columns.START + 3] + steps * rows[:, columns.AXIS : columns.AXIS + 3]
+    radius = (rows[:, columns.RADIUS] + steps[..., 0] * rows[:, columns.TAPER]).ravel()
     seen = (balls.reshape(-1, 3) - np.array(view.eye)) @ np.array([view.right, view.up, view.back]).T
     ticks = (np.arange(size) + 0.5) / size - 0.5
     rays = np.stack(np.broadcast_arrays(ticks[None] / view.focal, -ticks[:, None] / view.focal, -1.0), axis=-1)

@@ -43,10 +43,11 @@ def test_whole_letters_are_not_rendered_again(kept, monkeypatch):
     assert again(kept) == kept
 
 
-def test_number_size_and_seed_have_folders_of_their_own(kept):
+def test_number_size_seed_and_scenes_have_folders_of_their_own(kept):
     others = [stored_letters(kept.parent, 1, 16, 3), stored_letters(kept.parent, 2, 20, 3)]
     others.append(stored_letters(kept.parent, 2, 16, 4))
-    assert len({kept, *others}) == 4
+    others.append(stored_letters(kept.parent, 2, 16, 3, scenes="near"))
+    assert len({kept, *others}) == 5
     assert len(list(others[0].rglob("*.jpg"))) == len(CLASSES)
 
 

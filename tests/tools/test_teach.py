@@ -15,18 +15,14 @@ from surehand.models import build
 from surehand.render import _render as rendering
 from surehand.render._background import background
 from surehand.render._factors import draw_factors
+from surehand.render._hand import render_hand
+from surehand.render._hand_rows import vector
 from surehand.render._handshapes import default_handshapes
-from surehand.render._march_kernels import render_hand, vector
 from surehand.render._scene import scene_of
 from surehand.render._skin import skin_of, tone_albedo
 from surehand.train._optimizers import muon
 
 TOOLS = Path(__file__).parents[2] / "tools/reader"
-
-
-@pytest.fixture(autouse=True)
-def _tools_can_be_imported(monkeypatch):
-    monkeypatch.syspath_prepend(str(TOOLS))
 
 
 @pytest.mark.parametrize("moved", [0.0, 0.06])
@@ -49,7 +45,7 @@ def test_photographs_are_those_of_the_processor(moved):
     lights, colours, coverages, numbers = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*given, strict=True))
     taken = photograph(lights.permute(0, 3, 1, 2), colours, coverages, numbers).numpy()
     difference = np.abs(taken.astype(int) - np.array(wanted)).mean((1, 2, 3))
-    assert difference.max() < 1.3, "grey levels of 255"
+    assert difference.max() < 1.5, "grey levels of 255"
 
 
 def test_steps_made_orthogonal_at_once_are_those_made_one_by_one():
@@ -97,7 +93,8 @@ IN_THE_SIMULATOR = """
 import numpy as np
 from surehand.render._factors import draw_factors
 from surehand.render._handshapes import default_handshapes
-from surehand.render._march_kernels import render_hand, vector
+from surehand.render._hand import render_hand
+from surehand.render._hand_rows import vector
 from surehand.render._scene import scene_of
 from surehand.render._skin import skin_of
 from hands_on_gpu import TILE, render_hands

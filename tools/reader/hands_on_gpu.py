@@ -1,7 +1,7 @@
-"""The hand renderer of `surehand.render`, on an accelerator: the same source, compiled by numba for CUDA.
+"""The hands of `surehand.render`, on an accelerator: one ray a thread, by sources that numba compiles for CUDA.
 
-Differences from the hands that the processor renders: single precision, 2 x 2 rays through every pixel, and all pixels
-of an 8 x 8 tile march through the same capsules.
+Skin and cloth are the package's own source, rays those of `ray_kernels`. Differences from the hands that the processor
+renders: 2 x 2 rays through every pixel, and no samples but those of a pixel share their light.
 """
 
 import ast
@@ -15,6 +15,8 @@ import numpy as np
 from numba import cuda
 
 import surehand.render
+from surehand.render._hand_rows import BLEND, COLUMNS, EYE, FOCAL, FOREARM, RADIUS, ROLE, SIZE, TAPER
+from surehand.render._march_kernels import _SLEEVE_THICKNESS
 
 TILE = 8
 _MOST_CAPSULES = 32
@@ -29,14 +31,20 @@ class _SinglePrecision(ast.NodeTransformer):
             return node
         return ast.Call(ast.Attribute(ast.Name("np", ast.Load()), "float32", ast.Load()), [node], [])
 
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
+        """The import, but for that of functions which are compiled here."""
+        return None if node.module == "surehand.render._paint_kernels" else node
+
 
 def _compiled_for_cuda() -> ModuleType:
-    """`surehand.render._march_kernels` with every function a device function of single precision."""
-    path = Path(surehand.render.__file__).with_name("_march_kernels.py")
-    source = ast.fix_missing_locations(_SinglePrecision().visit(ast.parse(path.read_text(encoding="utf-8"))))
-    module = ModuleType("march_kernels_for_cuda")
+    """`surehand.render._paint_kernels` and `ray_kernels` in one module, as device functions of single precision."""
+    module = ModuleType("kernels_for_cuda")
+    module.__package__ = "surehand.render"  # what the first of them imports relatively
+    paths = Path(surehand.render.__file__).with_name("_paint_kernels.py"), Path(__file__).with_name("ray_kernels.py")
     with patch.object(numba, "njit", lambda **_: cuda.jit(device=True, fastmath=True)):
-        exec(compile(source, str(path), "exec"), module.__dict__)
+        for path in paths:
+            source = ast.fix_missing_locations(_SinglePrecision().visit(ast.parse(path.read_text(encoding="utf-8"))))
+            exec(compile(source, str(path), "exec"), module.__dict__)
     direction = module._direction
 
     @cuda.jit(device=True, fastmath=True)
@@ -49,12 +57,7 @@ def _compiled_for_cuda() -> ModuleType:
 
 
 kernels: Any = _compiled_for_cuda()
-COLUMNS = kernels.COLUMNS
 _choose, _direction, _pixel, _ray_gap = kernels._choose, kernels._direction, kernels._pixel, kernels._ray_gap
-EYE, FOCAL, SIZE = kernels.EYE, kernels.FOCAL, kernels.SIZE
-RADIUS, TAPER, BLEND, ROLE = kernels.RADIUS, kernels.TAPER, kernels.BLEND, kernels.ROLE
-FOREARM = kernels.FOREARM
-_SLEEVE_THICKNESS = kernels._SLEEVE_THICKNESS
 
 
 @cuda.jit(fastmath=True)

@@ -17,10 +17,10 @@ import numpy as np
 from photograph_on_gpu import NUMBERS, numbers_of
 
 from surehand.alphabet import CLASSES
-from surehand.render import _march_kernels as kernels
+from surehand.render import _hand_rows as columns
 from surehand.render._factors import draw_factors
+from surehand.render._hand_rows import vector
 from surehand.render._handshapes import default_handshapes
-from surehand.render._march_kernels import vector
 from surehand.render._render import background_of, picture_of
 from surehand.render._scene import scene_of
 from surehand.render._skin import skin_of
@@ -54,11 +54,11 @@ class Scenes:
             return np.frombuffer(memory, dtype).reshape(shape)
 
         return cls(
-            rows=array(np.float32, HANDS, _CAPSULES, kernels.COLUMNS),
+            rows=array(np.float32, HANDS, _CAPSULES, columns.COLUMNS),
             sleeves=array(np.float32, HANDS),
-            views=array(np.float32, HANDS, kernels.SIZE + 1),
-            lights=array(np.float32, HANDS, kernels.OCCLUSION + 1),
-            skins=array(np.float32, HANDS, kernels.OFFSET + 1),
+            views=array(np.float32, HANDS, columns.SIZE + 1),
+            lights=array(np.float32, HANDS, columns.OCCLUSION + 1),
+            skins=array(np.float32, HANDS, columns.OFFSET + 1),
             numbers=array(np.float32, HANDS, len(NUMBERS)),
             labels=array(np.int64, HANDS),
             backgrounds=array(np.float16, BACKGROUNDS, size, size, 3),
@@ -79,8 +79,8 @@ class Scenes:
                 self.backgrounds[i] = background_of(factors, size)
             scene = scene_of(name, factors, shapes, size)
             if scene is None:
-                self.rows[i, :, kernels.RADIUS], self.rows[i, :, kernels.INVERSE] = _NOWHERE, 1.0
-                self.views[i, [kernels.FOCAL, kernels.SIZE]] = 1.0, size
+                self.rows[i, :, columns.RADIUS], self.rows[i, :, columns.INVERSE] = _NOWHERE, 1.0
+                self.views[i, [columns.FOCAL, columns.SIZE]] = 1.0, size
                 continue
             self.rows[i], self.sleeves[i] = scene.capsules, scene.sleeve
             self.views[i], self.lights[i] = vector(scene.view), vector(scene.light)

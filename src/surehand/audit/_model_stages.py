@@ -95,6 +95,7 @@ def train_stage(
                 "epochs": len(result.history),
                 "fresh": settings.fresh,
                 "stay": settings.stay,
+                "scenes": settings.scenes,
                 "keep": settings.keep,
                 **beyond,
             },

@@ -55,11 +55,11 @@ def evaluate(
 
 def _by_factor(console: Console, classifier: Any, data: str, factors: list[str]) -> Outcome:
     from surehand.audit import STRESS, stress
-    from surehand.data import letters_per_class
+    from surehand.data import letters_of
 
     if data.partition(":")[0] != "letters":
         raise UsageError(f"--by renders letters of its own: give letters or letters:N as DATA; got {data}.")
-    per_class = letters_per_class(data)
+    per_class = letters_of(data)[0]
     for factor in factors:
         if factor not in STRESS:
             raise UsageError(f"There is no series of letters by {factor}; choose from {', '.join(STRESS)}.")

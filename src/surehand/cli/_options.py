@@ -11,7 +11,7 @@ from surehand.errors import UsageError
 DataArgument = Annotated[
     str,
     typer.Argument(
-        help="A folder of class folders, a .zip, kaggle:OWNER/NAME, letters, or letters:N (N rendered images a class).",
+        help="A folder of class folders, a .zip, kaggle:OWNER/NAME, letters, letters:N or letters:N:SCENES.",
         show_default=False,
     ),
 ]
@@ -84,6 +84,12 @@ FreshOption = Annotated[
 StayOption = Annotated[
     int | None,
     typer.Option(help="Epochs that such a letter stays.", rich_help_panel=TRAINING, show_default=False),
+]
+ScenesOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Where such letters are held: any, or near (easier).", rich_help_panel=TRAINING, show_default=False
+    ),
 ]
 PatienceOption = Annotated[
     int | None,

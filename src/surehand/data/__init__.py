@@ -8,7 +8,7 @@ from ._decode import IMAGE_SUFFIXES, read_image
 from ._manifest import Manifest, read_manifest, write_manifest
 from ._scan import Quarantined
 from ._sheet import sheet
-from ._sources import SOURCES, letters_per_class
+from ._sources import SOURCES, letters_of
 from ._split import SPLITS
 from ._stream import LetterStream
 
@@ -31,7 +31,7 @@ __all__ = [
     "draw_augmentation",
     "external_warnings",
     "joined",
-    "letters_per_class",
+    "letters_of",
     "load",
     "load_external",
     "read_image",

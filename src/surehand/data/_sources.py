@@ -24,16 +24,16 @@ _MOST_FILES = 5_000_000
 # What zipfile raises for damaged, encrypted or unusually compressed files.
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError)
 
-# How many images of each class `letters` stands for.
-LETTERS_PER_CLASS = 300
+# How many images of each class `letters` stands for, and of which scenes (`surehand.render.SCENES`).
+LETTERS_PER_CLASS, LETTERS_SCENES = 300, "near"
 
 
 def locate(source: str | Path, cache: Path, *, size: int, seed: int = 0, progress: Progress = silent) -> Path:
     """The folder of images that a source stands for, extracted, downloaded or rendered into the cache if need be.
 
     Args:
-        source: a folder, a zip file, `kaggle:owner/name`, `letters`, or `letters:N` for N images a class. A folder
-            that is called like rendered letters comes first.
+        source: a folder, a zip file, `kaggle:owner/name`, `letters`, `letters:N` for N images a class, or
+            `letters:N:SCENES`. A folder that is called like rendered letters comes first.
         cache: the cache folder.
         size: side in pixels at which the images will be seen. Letters are rendered at it; other sources have the sizes
             they have.
@@ -153,21 +153,31 @@ def _letters(source: str, cache: Path, size: int, seed: int, progress: Progress)
     # Imported here: the renderer takes a second to load, and other sources do without it.
     from surehand.render import stored_letters
 
-    return stored_letters(cache / "letters", letters_per_class(source), size, seed, progress=progress)
+    per_class, scenes = letters_of(source)
+    return stored_letters(cache / "letters", per_class, size, seed, scenes=scenes, progress=progress)
 
 
-def letters_per_class(source: str) -> int:
-    """How many rendered letters of each class `letters` or `letters:N` stands for.
+def letters_of(source: str) -> tuple[int, str]:
+    """How many rendered letters of each class, and of which scenes, a source stands for.
 
     Raises:
-        DataError: it is neither.
+        DataError: it is not of the form `letters`, `letters:N` or `letters:N:SCENES`.
+
+    >>> letters_of("letters:500"), letters_of("letters:20:any")
+    ((500, 'near'), (20, 'any'))
     """
-    number = str(LETTERS_PER_CLASS) if source == "letters" else source.removeprefix("letters:")
+    from surehand.render import SCENES
+
+    _, _, asked = source.partition(":")
+    number, colon, scenes = asked.partition(":")
+    number = number if asked or source != "letters" else str(LETTERS_PER_CLASS)
     if not re.fullmatch(r"0*[1-9][0-9]{0,8}", number):
         raise DataError(
             f"The number of rendered images a class is a whole number from 1 on, as in letters:500; got {source}."
         )
-    return int(number)
+    if colon and scenes not in SCENES:
+        raise DataError(f"Letters are rendered in scenes {' or '.join(SCENES)}, as in letters:500:any; got {source}.")
+    return int(number), scenes or LETTERS_SCENES
 
 
 SOURCES: dict[str, Callable[[str, Path, int, int, Progress], Path]] = {

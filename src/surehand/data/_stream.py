@@ -34,6 +34,7 @@ class LetterStream:
         fresh: pictures rendered for each epoch.
         stay: epochs that a picture is trained in, at least 1.
         seed: of the run.
+        scenes: see `surehand.render.Factors`.
         cache: the cache folder; it holds `stay` batches of fresh x size^2 x 3 bytes, and one more while that is made.
 
     Raises:
@@ -46,6 +47,7 @@ class LetterStream:
     fresh: int
     stay: int
     seed: int
+    scenes: str
     cache: Path
 
     def __post_init__(self) -> None:
@@ -79,7 +81,10 @@ class LetterStream:
         numbers = np.arange(batch * self.fresh, (batch + 1) * self.fresh)
         if pixels is None:
             self._check_space()
-            rendered, _ = render_many(numbers.tolist(), seed=self._render_seed, size=self.size, progress=progress)
+            fixed = {"scenes": self.scenes}
+            rendered, _ = render_many(
+                numbers.tolist(), seed=self._render_seed, size=self.size, fixed=fixed, progress=progress
+            )
             with replacing(path) as temporary, temporary.open("wb") as file:
                 np.save(file, rendered)
             pixels = np.load(path, mmap_mode="r")
@@ -106,7 +111,7 @@ class LetterStream:
         return key_of(self.seed, "letter stream") % 2**31
 
     def _folder(self) -> Path:
-        return self.cache / "stream" / f"renderer{RENDERER}-{self.fresh}x{self.size}px-seed{self.seed}"
+        return self.cache / "stream" / f"renderer{RENDERER}-{self.scenes}-{self.fresh}x{self.size}px-seed{self.seed}"
 
 
 def _stored(path: Path, shape: tuple[int, ...]) -> UInt8[ndarray, "n h w 3"] | None:

@@ -2,7 +2,7 @@
 
 from surehand.alphabet import CLASSES
 
-from ._factors import BACKGROUNDS, FACTOR_GROUPS, FACTOR_NAMES, HANDS, Factors
+from ._factors import BACKGROUNDS, FACTOR_GROUPS, FACTOR_NAMES, HANDS, SCENES, Factors
 from ._handshapes import Handshapes, load_handshapes
 from ._kinematics import JOINTS
 from ._letters import write_letters
@@ -19,6 +19,7 @@ __all__ = [
     "HANDS",
     "JOINTS",
     "RENDERER",
+    "SCENES",
     "Factors",
     "Handshapes",
     "Rendering",

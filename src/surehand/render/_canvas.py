@@ -6,6 +6,7 @@ Everything is laid out in image widths, so that the same scene can be painted at
 import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import cos, sin
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +107,7 @@ class Dice:
 
 @dataclass(frozen=True)
 class Noise:
-    """Noise of the plane, as `paint_field` takes it: grain of `frequency`, longer by `stretch` along `angle`."""
+    """Noise of the plane: grain of `frequency`, longer by `stretch` along `angle`, see `noise_field`."""
 
     place: float
     frequency: float = 1.2
@@ -114,6 +115,13 @@ class Noise:
     angle: float = 0.0
     octaves: int = 2
     warp: float = 0.0
+
+    def over(self, side: int, size: int) -> NDArray[np.float32]:
+        """Its values (side, side) in [0, 1], in an image of `size` pixels."""
+        field: NDArray[np.float32] = kernels.noise_field(
+            *(side, size, self.frequency, self.stretch, self.angle, self.octaves, self.warp, self.place)
+        )
+        return field
 
 
 @dataclass(frozen=True)
@@ -172,16 +180,11 @@ class Canvas:
             opacity: 0 to 1.
             slope: relative change of brightness from its middle to its edge.
         """
-        form = np.zeros((1, kernels.COLUMNS))
-        row = form[0]
-        row[kernels.KIND] = kind
-        row[[kernels.X, kernels.Y]] = centre
-        row[[kernels.HALF_X, kernels.HALF_Y]] = half
-        row[[kernels.COS, kernels.SIN]] = np.cos(angle), np.sin(angle)
-        row[kernels.RED : kernels.RED + 3] = colour
-        row[kernels.RED2 : kernels.RED2 + 3] = colour if second is None else second
-        row[[kernels.SOFT, kernels.PERIOD, kernels.OPACITY, kernels.SLOPE]] = soft, period, opacity, slope
-        self.forms.append(form)
+        form = [
+            *(kind, *centre, cos(angle), sin(angle), *half, *colour),
+            *(soft, period, *(colour if second is None else second), opacity, slope, 0.0, 0.0, 0.0),
+        ]
+        self.forms.append(np.array([form], np.float64))
 
     def half_plane(
         self,
@@ -199,19 +202,12 @@ class Canvas:
 
     def paint(self, size: int) -> NDArray[np.float32]:
         """Paint it: display values (size, size, 3)."""
-        noise = self.noise
         image: NDArray[np.float32] = kernels.paint_field(
-            size,
-            *(self.palette, noise.frequency, noise.stretch, noise.angle, noise.octaves),
-            *(self.contrast, self.edge, noise.warp, noise.place),
+            self.noise.over(size, size), self.palette, self.contrast, self.edge
         )
         if self.relief is not None:
-            noise = self.relief.noise
-            kernels.shade_relief(
-                image,
-                *(noise.frequency, noise.stretch, noise.angle, noise.octaves, noise.warp, noise.place),
-                *(self.relief.depth, self.relief.crease, self.light),
-            )
+            heights = self.relief.noise.over(size + 1, size)
+            kernels.shade_relief(image, heights, self.relief.depth, self.relief.crease, self.light)
         if self.forms:
             kernels.paint_forms(image, np.concatenate(self.forms), self.light)
         return image
@@ -219,4 +215,4 @@ class Canvas:
 
 def normal_to(angle: float) -> Vector:
     """The unit vector (2,) across a direction."""
-    return np.array([-np.sin(angle), np.cos(angle)])
+    return np.array([-sin(angle), cos(angle)])

@@ -27,6 +27,7 @@ class Factors:
     """The knobs of one picture. Angles in degrees, lengths in palm widths, times-average sizes near 1.
 
     Attributes:
+        scenes: a key of `SCENES`, by whose laws the others are drawn; "any" unless it is fixed.
         person: who signs, 0 to 999; fixes the factors of the signer unless they are fixed themselves.
         hand: "right" or "left"; a left hand is the mirrored right hand, in the same light.
         tone: skin on the Monk scale, 1 (lightest) to 10, continuous.
@@ -65,6 +66,7 @@ class Factors:
         jpeg_quality: 1 to 95.
     """
 
+    scenes: str
     person: int
     hand: str
     tone: float
@@ -263,6 +265,19 @@ _PICTURE_LAWS: dict[str, _Law] = {
     "jpeg_quality": _Law(1, lambda u: 45 + int(51 * u[0])),
 }
 
+# Whose laws differ from these. "any" is what readers of photographs are taught with; "near" is what a network learns
+# from some thousand pictures or in some minutes (docs/results.md, section 6): larger hands, flatter backgrounds.
+SCENES: dict[str, dict[str, _Law]] = {
+    "any": {},
+    "near": {
+        "palm_width": _log_uniform(0.22, 0.62),
+        "background": _choice(
+            {"plain": 0.3, "room": 0.3, "planks": 0.1, "texture": 0.1, "clutter": 0.1, "outdoors": 0.1}
+        ),
+    },
+}
+_LAWS_OF = {scenes: {**_PICTURE_LAWS, **laws} for scenes, laws in SCENES.items()}
+
 # What a series varies by one name; every other factor is also a group of its own.
 FACTOR_GROUPS: dict[str, tuple[str, ...]] = {
     "person": ("person", *_SIGNER_LAWS),
@@ -304,13 +319,14 @@ def draw_factors(
     fixed = dict(fixed or {})
     variants = shapes.classes[class_name]
     _check_fixed(fixed, class_name, len(variants))
-    values = _draw(_PICTURE_LAWS, (seed, "picture", class_name), index)
+    scenes = fixed.get("scenes", "any")
+    values = _draw(_LAWS_OF[scenes], (seed, "picture", class_name), index)
     values["variant"] = _weighted([variant.weight for variant in variants], values["variant"])
     if class_name != "nothing":
         values["idle"] = False
     person = fixed.get("person", values["person"])
     values |= _draw(_SIGNER_LAWS, (seed, "signer"), person) | fixed
-    return Factors(**values)
+    return Factors(**{"scenes": scenes, **values})
 
 
 def vary(
@@ -329,8 +345,8 @@ def vary(
         UsageError: no such group or factor, what `draw_factors` raises, or nothing is left to vary.
     """
     fixed = dict(fixed or {})
-    if group not in FACTOR_GROUPS and group not in FACTOR_NAMES:
-        names = dict.fromkeys((*FACTOR_GROUPS, *FACTOR_NAMES))
+    names = dict.fromkeys((*FACTOR_GROUPS, *FACTOR_NAMES[1:]))  # scenes are asked for, not drawn
+    if group not in names:
         raise UsageError(f"no factor or group {group!r} to vary: pass one of {', '.join(names)}")
     # Of the first picture as fixed, not as drawn: whoever fixes the person fixes the person's hand.
     base = draw_factors(class_name, shapes, seed=seed, index=0, fixed=fixed)
@@ -370,7 +386,7 @@ def _weighted(weights: Sequence[float], place: float) -> int:
     return max(len(weights) - 1, 0)
 
 
-_WORDS: dict[str, tuple[str, ...]] = {"hand": HANDS, "background": BACKGROUNDS}
+_WORDS: dict[str, tuple[str, ...]] = {"scenes": tuple(SCENES), "hand": HANDS, "background": BACKGROUNDS}
 _LENGTHS = {"finger_each": 4, "cloth": 5, "joint_noise": 21, "forearm_bend": 3}
 _RANGES: dict[str, tuple[float, float]] = {
     "person": (0, 2**53),

@@ -6,6 +6,7 @@ that closes when the digit bends) and `across` = along x palmar.
 """
 
 from dataclasses import dataclass
+from math import cos, sin, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,43 +61,39 @@ def pose(fingers: NDArray[np.float64], thumb: NDArray[np.float64], proportions: 
     finger_frames = _finger_frames(np.radians(fingers))  # (4, 3, 3, 3)
     thumb_frames = _thumb_frames(np.radians(thumb))  # (3, 3, 3)
     frames = np.concatenate([thumb_frames[None], finger_frames])  # (5, 3, 3, 3)
-    bases = np.concatenate([proportions.thumb_base[None], proportions.knuckle])  # (5, 3)
+    joints = np.zeros((21, 3))
+    chains = joints[1:].reshape(5, 4, 3)
+    chains[0, 0], chains[1:, 0] = proportions.thumb_base, proportions.knuckle
     lengths = np.concatenate([proportions.thumb_length[None], proportions.phalanx_length])  # (5, 3)
-    steps = frames[:, :, 0] * lengths[:, :, None]
-    chains = np.concatenate([bases[:, None], bases[:, None] + np.cumsum(steps, axis=1)], axis=1)
-    return Skeleton(joints=np.concatenate([np.zeros((1, 3)), chains.reshape(20, 3)]), frames=frames)
+    chains[:, 1:] = frames[:, :, 0] * lengths[:, :, None]
+    np.cumsum(chains, axis=1, out=chains)
+    return Skeleton(joints=joints, frames=frames)
 
 
 def _finger_frames(angles: NDArray[np.float64]) -> NDArray[np.float64]:
     """A finger bends in one plane, which abduction turns about the palm normal."""
-    flexion = np.cumsum(angles[:, :3], axis=1)  # (4, 3)
-    sine, cosine, zero = np.sin(flexion), np.cos(flexion), np.zeros_like(flexion)
-    along = np.stack([zero, cosine, sine], axis=-1)
-    palmar = np.stack([zero, -sine, cosine], axis=-1)
-    across = np.stack([np.ones_like(flexion), zero, zero], axis=-1)  # along x palmar
-    frames = np.stack([along, palmar, across], axis=2)  # (4, 3, 3, 3)
-    turn = -angles[:, 3]
-    rotation = np.zeros((4, 3, 3))
-    rotation[:, 0, 0] = rotation[:, 1, 1] = np.cos(turn)
-    rotation[:, 1, 0] = np.sin(turn)
-    rotation[:, 0, 1] = -rotation[:, 1, 0]
-    rotation[:, 2, 2] = 1.0
-    return np.einsum("fij,fbvj->fbvi", rotation, frames)
+    flexion, turn = np.cumsum(angles[:, :3], axis=1), -angles[:, 3:]  # (4, 3) and (4, 1)
+    sine, cosine, turn_sine, turn_cosine = np.sin(flexion), np.cos(flexion), np.sin(turn), np.cos(turn)
+    frames = np.empty((4, 3, 3, 3))
+    frames[:, :, 0, 0], frames[:, :, 0, 1], frames[:, :, 0, 2] = -turn_sine * cosine, turn_cosine * cosine, sine
+    frames[:, :, 1, 0], frames[:, :, 1, 1], frames[:, :, 1, 2] = turn_sine * sine, -turn_cosine * sine, cosine
+    frames[:, :, 2, 0], frames[:, :, 2, 1], frames[:, :, 2, 2] = turn_cosine, turn_sine, 0.0
+    return frames
 
 
 def _thumb_frames(angles: NDArray[np.float64]) -> NDArray[np.float64]:
-    azimuth, elevation, roll = angles[:3]
-    along = np.array([np.sin(azimuth) * np.cos(elevation), np.cos(azimuth) * np.cos(elevation), np.sin(elevation)])
-    inward = np.array([-1.0, 0.0, 0.0])
-    inward -= np.dot(inward, along) * along
-    inward /= np.sqrt(np.dot(inward, inward))
-    palmar = np.cos(roll) * inward + np.sin(roll) * cross(along, inward)
-    flexion = np.array([0.0, angles[3], angles[3] + angles[4]])
-    sine, cosine = np.sin(flexion)[:, None], np.cos(flexion)[:, None]
-    turned_along = cosine * along + sine * palmar  # (3, 3)
-    turned_palmar = cosine * palmar - sine * along
-    across = np.broadcast_to(cross(along, palmar), (3, 3))
-    return np.stack([turned_along, turned_palmar, across], axis=1)
+    azimuth, elevation, roll, first, second = angles.tolist()
+    along = np.array([sin(azimuth) * cos(elevation), cos(azimuth) * cos(elevation), sin(elevation)])
+    inward = along * along[0]
+    inward[0] -= 1.0
+    inward /= sqrt(np.dot(inward, inward))
+    palmar = cos(roll) * inward + sin(roll) * cross(along, inward)
+    frames = np.empty((3, 3, 3))
+    for bone, flexion in enumerate((0.0, first, first + second)):
+        frames[bone, 0] = cos(flexion) * along + sin(flexion) * palmar
+        frames[bone, 1] = cos(flexion) * palmar - sin(flexion) * along
+    frames[:, 2] = cross(along, palmar)
+    return frames
 
 
 def cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

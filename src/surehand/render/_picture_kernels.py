@@ -20,37 +20,79 @@ _BAND, _BEVEL = 0.36, 0.3
 # How bright a lamp alone makes a surface that faces it, over what light from everywhere alone does.
 _DIRECT = 1.45
 
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
+# One number of double precision would make doubles of all that it meets.
+_HALF, _1, _2 = np.float32(0.5), np.float32(1.0), np.float32(2.0)
+
+_kernel = njit(cache=True, nogil=True, error_model="numpy")
+# Only called by kernels: no wrapper for Python has to be compiled.
+_inner = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_in_place = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
 
 
-@_compiled
-def paint_field(size, palette, frequency, stretch, angle, octaves, contrast, edge, warp, place):
+@_kernel
+def noise_field(side, size, frequency, stretch, angle, octaves, warp, place):
+    """A square of fractal noise, displaced by coarse noise (Quilez, "Domain warping", 2002).
+
+    Args:
+        side: of the square, pixels; one more than `size` to have a neighbour of every pixel.
+        size: of the image, pixels.
+        frequency: cycles over the image.
+        stretch: how much longer than wide the grain is, along `angle` (radians).
+        octaves: how many finer fields are added, each twice as fine and 0.55 times as strong.
+        warp: how far coarse noise displaces the noise, in its own cycles.
+        place: where in the endless field; another place is another picture.
+
+    Returns:
+        float32 (side, side), in [0, 1].
+    """
+    field = np.zeros((side, side), np.float32)
+    x, y = np.empty(side, np.float32), np.empty(side, np.float32)
+    away_x, away_y = np.empty(side, np.float32), np.empty(side, np.float32)
+    cosine, sine = math.cos(angle), math.sin(angle)
+    bend = np.float32(warp)
+    for row in range(side):
+        line = field[row]
+        for i in range(side):
+            across, down = (i + 0.5) / size - 0.5, (row + 0.5) / size - 0.5
+            x[i] = (cosine * across + sine * down) * frequency / stretch + place
+            y[i] = (cosine * down - sine * across) * frequency + 0.37 * place
+        if warp > 0.0:
+            for i in range(side):
+                away_x[i], away_y[i] = -_HALF, -_HALF
+            _add_noise(away_x, x, y, 0.6, 31.7, 0.0, 1.0)
+            _add_noise(away_y, x, y, 0.6, 0.0, 57.3, 1.0)
+            for i in range(side):
+                x[i], y[i] = x[i] + bend * away_x[i], y[i] + bend * away_y[i]
+        weight, weights = 1.0, 0.0
+        for octave in range(octaves):
+            _add_noise(line, x, y, 2.0**octave, 17.3 * octave, -9.1 * octave, weight)
+            weights += weight
+            weight *= 0.55
+        whole = np.float32(1.0 / weights)
+        for i in range(side):
+            line[i] *= whole
+    return field
+
+
+@_kernel
+def paint_field(field, palette, contrast, edge):
     """Colours mixed by noise.
 
     Args:
-        size: pixels.
+        field: noise (size, size) in [0, 1].
         palette: colours (n, 3), n at least 2; rising noise goes through them in turn.
-        frequency: cycles over the image.
-        stretch: how much longer than wide the grain is, along `angle` (radians).
-        octaves: how many finer fields are added.
         contrast: 1 goes through the whole palette.
         edge: 1 lets colours melt into each other, and beyond the palette's ends; more makes patches of them.
-        warp: how far coarse noise displaces the noise, in its own cycles.
-        place: where in the noise field; another place is another picture.
 
     Returns:
-        (size, size, 3).
+        float32 (size, size, 3).
     """
+    size = field.shape[0]
     image = np.empty((size, size, 3), np.float32)
-    cosine, sine = math.cos(angle), math.sin(angle)
     last = palette.shape[0] - 1
     for row in range(size):
-        y = (row + 0.5) / size - 0.5
         for column in range(size):
-            x = (column + 0.5) / size - 0.5
-            u = (cosine * x + sine * y) * frequency / stretch + place
-            v = (cosine * y - sine * x) * frequency + 0.37 * place
-            level = last * (0.5 + contrast * (_warped_noise(u, v, octaves, warp) - 0.5))
+            level = last * (0.5 + contrast * (field[row, column] - 0.5))
             lower = min(max(int(level), 0), last - 1)
             share = level - lower
             if edge > 1.0:
@@ -60,27 +102,22 @@ def paint_field(size, palette, frequency, stretch, angle, octaves, contrast, edg
     return image
 
 
-@_compiled
-def shade_relief(image, frequency, stretch, angle, octaves, warp, place, depth, crease, light):
+@_kernel
+def shade_relief(image, field, depth, crease, light):
     """Light an image, in place, as if it were a surface whose height is noise, such as cloth or stone.
 
     Args:
         image: (size, size, 3).
-        frequency, stretch, angle, octaves, warp, place: of the noise, see `paint_field`.
+        field: noise (size + 1, size + 1) in [0, 1].
         depth: of the relief, image widths.
         crease: 0 for waves, 1 for sharp folds.
         light: (4,), see `_lit`.
     """
     size = image.shape[0]
-    cosine, sine = math.cos(angle), math.sin(angle)
-    heights = np.empty((size + 1, size + 1), np.float32)
+    heights = np.empty_like(field)
     for row in range(size + 1):
-        y = (row + 0.5) / size - 0.5
         for column in range(size + 1):
-            x = (column + 0.5) / size - 0.5
-            u = (cosine * x + sine * y) * frequency / stretch + place
-            v = (cosine * y - sine * x) * frequency + 0.37 * place
-            height = _warped_noise(u, v, octaves, warp)
+            height = field[row, column]
             heights[row, column] = depth * size * (height + crease * (abs(2.0 * height - 1.0) - height))
     for row in range(size):
         for column in range(size):
@@ -92,7 +129,7 @@ def shade_relief(image, frequency, stretch, angle, octaves, warp, place, depth, 
                 image[row, column, i] *= lit
 
 
-@_compiled
+@_inner
 def _lit(x, y, z, light):
     """What a display value is multiplied by where the surface has this normal: Lambert's law, on display values.
 
@@ -102,7 +139,7 @@ def _lit(x, y, z, light):
     return light[3] + (1.0 - light[3]) * _DIRECT * max(x * light[0] + y * light[1] + z * light[2], 0.0)
 
 
-@_compiled
+@_kernel
 def paint_forms(image, forms, light):
     """Paint forms over an image, in order, in place: plain, striped, shaded, rough, and lit as if they were solid.
 
@@ -151,14 +188,14 @@ def paint_forms(image, forms, light):
                         lit = _lit(normal_x, normal_y, normal_z, light)
                         shade *= 1.0 + form[ROUND] * (lit - 1.0)
                     if form[ROUGH] > 0.0:
-                        grain = _fractal_noise(u * form[FINENESS] + 1.7 * f, v * form[FINENESS] - 0.9 * f, 2)
+                        grain = _grain(u * form[FINENESS] + 1.7 * f, v * form[FINENESS] - 0.9 * f)
                         shade *= 1.0 + form[ROUGH] * (2.0 * grain - 1.0)
                     for i in range(3):
                         colour = form[RED + i] + stripe * (form[RED2 + i] - form[RED + i])
                         image[row, column, i] += share * (colour * shade - image[row, column, i])
 
 
-@_compiled
+@_inner
 def _surface(kind, u, v, half_x, half_y):
     """How far within a form's outline a place lies, and x and y of the normal: of a round solid, stretched to it."""
     if kind == RECTANGLE:
@@ -181,7 +218,7 @@ def _surface(kind, u, v, half_x, half_y):
     return (1.0 - radius) * min(half_x, half_y), across, along
 
 
-@_compiled
+@_kernel
 def cover_with(image, colour, coverage, gain):
     """Lay colour times gain, already times coverage, over an image, in place."""
     height, width = coverage.shape
@@ -193,16 +230,19 @@ def cover_with(image, colour, coverage, gain):
                     image[row, column, i] = behind * image[row, column, i] + np.float32(gain) * colour[row, column, i]
 
 
-@_compiled
+@_kernel
 def blur(image, sigma):
     """Gaussian blur with mirrored borders; sigma in pixels, none below 0.2."""
     if sigma < 0.2:
         return image.copy()
     reach = min(math.ceil(3.0 * sigma), image.shape[0])
     weights = np.empty(2 * reach + 1, np.float32)
+    total = 0.0
     for i in range(2 * reach + 1):
         weights[i] = math.exp(-0.5 * ((i - reach) / sigma) ** 2)
-    weights /= weights.sum()
+        total += weights[i]
+    for i in range(2 * reach + 1):
+        weights[i] /= total
     height, width = image.shape[0], image.shape[1]
     # The innermost loops run over neighbours in memory, all channels alike, so that they vectorise.
     padded = np.empty(3 * (width + 2 * reach), np.float32)
@@ -226,7 +266,7 @@ def blur(image, sigma):
     return result
 
 
-@_compiled
+@_inner
 def _mirror(index, length):
     """Reflect a place beyond the border into the image, by up to its own length."""
     if index < 0:
@@ -234,7 +274,7 @@ def _mirror(index, length):
     return index if index < length else 2 * length - 1 - index
 
 
-@_compiled
+@_kernel
 def smear(image, length, angle):
     """Motion blur: the mean over a line of `length` pixels at `angle` (radians), borders held."""
     size = image.shape[0]
@@ -256,7 +296,7 @@ def smear(image, length, angle):
     return result
 
 
-@_compiled
+@_kernel
 def to_linear(image, brightness):
     """Linear light of display values, nearly their power of 2.2, times a brightness."""
     out = np.empty_like(image)
@@ -267,7 +307,7 @@ def to_linear(image, brightness):
     return out
 
 
-@_compiled
+@_kernel
 def total_luminance(image):
     """The sum of luminance (ITU-R BT.709) over all pixels of an image in linear light."""
     total = 0.0
@@ -277,7 +317,7 @@ def total_luminance(image):
     return total
 
 
-@_compiled
+@_kernel
 def linear_to_srgb(image, gain):
     """Display values in [0, 1] of linear light times a gain, with a shoulder above 0.7 instead of a hard white.
 
@@ -299,20 +339,23 @@ def linear_to_srgb(image, gain):
     return out
 
 
-@_compiled
-def picture_style(image, curve, contrast, brightness, saturation, red, blue, grain, noise):
+@_kernel
+def picture_style(image, curve, contrast, brightness, saturation, red, blue, noise, scene):
     """A camera's picture style and noise on display values; uint8.
 
     Args:
         image: (h, w, 3).
         curve: tone curve, values at evenly spaced places from 0 to 1.
         contrast, brightness, saturation, red, blue: see `Factors`.
-        grain: standard normal numbers (h, w, 3).
-        noise: their standard deviation.
+        noise: its standard deviation.
+        scene: which noise, a whole number.
     """
     height, width = image.shape[0], image.shape[1]
     out = np.empty((height, width, 3), np.uint8)
+    grain = np.empty(3 * width, np.float32)
+    start = _mixed(np.uint32((scene ^ (scene >> 32)) & 0xFFFFFFFF) ^ np.uint32(0x9E3779B9))
     for row in range(height):
+        _fill_with_grain(grain, np.uint32(start + np.uint32(2 * row * 3 * width)), np.float32(noise))
         for column in range(width):
             r = _look_up(curve, image[row, column, 0] * red)
             g = _look_up(curve, image[row, column, 1])
@@ -321,12 +364,32 @@ def picture_style(image, curve, contrast, brightness, saturation, red, blue, gra
             for i in range(3):
                 value = (r, g, b)[i]
                 value = grey + saturation * (value - grey)
-                value = 0.5 + contrast * (value - 0.5) + brightness + noise * grain[row, column, i]
+                value = 0.5 + contrast * (value - 0.5) + brightness + grain[3 * column + i]
                 out[row, column, i] = int(min(max(value, 0.0), 1.0) * 255.0 + 0.5)
     return out
 
 
-@_compiled
+@_inner
+def _fill_with_grain(grain, start, noise):
+    """Nearly normal numbers: sums of four uniform ones (Irwin and Hall, 1927), at most 3.46 deviations from zero."""
+    # Four numbers of 16 bits have this mean, and this standard deviation.
+    mean, scale = np.int32(131070), np.float32(noise / 37837.3)
+    for i in range(grain.shape[0]):
+        first, second = _mixed(np.uint32(start + np.uint32(2 * i))), _mixed(np.uint32(start + np.uint32(2 * i + 1)))
+        low = np.int32(first & np.uint32(0xFFFF)) + np.int32(second & np.uint32(0xFFFF))
+        total = low + np.int32(first >> np.uint32(16)) + np.int32(second >> np.uint32(16))
+        grain[i] = np.float32(np.int32(total - mean)) * scale
+
+
+@_inner
+def _mixed(h):
+    """A number whose bits all depend on those of another one (Wellons, "Prospecting for hash functions", 2018)."""
+    h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D))
+    h = np.uint32((h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B))
+    return h ^ (h >> np.uint32(16))
+
+
+@_inner
 def _look_up(curve, x):
     """Linear interpolation in a curve over [0, 1]."""
     last = curve.shape[0] - 1
@@ -335,45 +398,41 @@ def _look_up(curve, x):
     return curve[left] + (place - left) * (curve[left + 1] - curve[left])
 
 
-@_compiled
+@_inner
+def _grain(x, y):
+    """Two octaves of noise, in [0, 1]."""
+    coarse = _plane_noise(np.float32(x), np.float32(y))
+    fine = _plane_noise(np.float32(2.0 * x + 17.3), np.float32(2.0 * y - 9.1))
+    return (coarse + 0.55 * fine) / 1.55
+
+
+@_in_place
 def _hash(i, j):
     """A number in [0, 1) for a lattice point."""
-    h = (i * 73856093) ^ (j * 19349663)
-    h = ((h ^ (h >> 15)) * 668265263) & 0xFFFFFFFF
-    h = ((h ^ (h >> 13)) * 374761393) & 0xFFFFFFFF
-    return (h ^ (h >> 16)) * 2.3283064365386963e-10
+    h = np.int32(i * np.int32(73856093)) ^ np.int32(j * np.int32(19349663))
+    h = np.uint32(h)
+    h = np.uint32((h ^ (h >> np.uint32(15))) * np.uint32(668265263))
+    h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(374761393))
+    # 24 bits, which single precision holds.
+    return np.float32(np.int32((h ^ (h >> np.uint32(16))) >> np.uint32(8))) * np.float32(2.0**-24)
 
 
-@_compiled
+@_inner
+def _add_noise(line, x, y, scale, right, down, strength):
+    """Add noise of one scale, moved and times a strength, to each number of a line."""
+    scale, strength = np.float32(scale), np.float32(strength)
+    right, down = np.float32(right), np.float32(down)
+    for i in range(line.shape[0]):
+        line[i] += strength * _plane_noise(scale * x[i] + right, scale * y[i] + down)
+
+
+@_in_place
 def _plane_noise(x, y):
-    """Value noise of the plane."""
-    fx, fy = math.floor(x), math.floor(y)
-    i, j = int(fx), int(fy)
-    x, y = x - fx, y - fy
-    x, y = x * x * (3 - 2 * x), y * y * (3 - 2 * y)
-    a = _hash(i, j) * (1 - x) + _hash(i + 1, j) * x
-    b = _hash(i, j + 1) * (1 - x) + _hash(i + 1, j + 1) * x
-    return a * (1 - y) + b * y
-
-
-@_compiled
-def _fractal_noise(x, y, octaves):
-    """A sum of octaves of plane noise, each twice as fine and 0.55 times as strong; [0, 1]."""
-    total, weight, weights = 0.0, 1.0, 0.0
-    for octave in range(octaves):
-        total += weight * _plane_noise(x + 17.3 * octave, y - 9.1 * octave)
-        weights += weight
-        weight *= 0.55
-        x, y = 2.0 * x, 2.0 * y
-    return total / weights
-
-
-@_compiled
-def _warped_noise(x, y, octaves, warp):
-    """Fractal noise at a place that coarse noise has displaced (Quilez, "Domain warping", 2002); [0, 1]."""
-    if warp > 0.0:
-        x, y = (
-            x + warp * (_plane_noise(0.6 * x + 31.7, 0.6 * y) - 0.5),
-            y + warp * (_plane_noise(0.6 * x, 0.6 * y + 57.3) - 0.5),
-        )
-    return _fractal_noise(x, y, octaves)
+    """Value noise of the plane: smooth interpolation between lattice points; float32, without branches."""
+    i, j = np.int32(x), np.int32(y)
+    i, j = i - np.int32(x < np.float32(i)), j - np.int32(y < np.float32(j))
+    x, y = x - np.float32(i), y - np.float32(j)
+    x, y = x * x * (np.float32(3.0) - _2 * x), y * y * (np.float32(3.0) - _2 * y)
+    upper = _hash(i, j) * (_1 - x) + _hash(i + 1, j) * x
+    lower = _hash(i, j + 1) * (_1 - x) + _hash(i + 1, j + 1) * x
+    return upper * (_1 - y) + lower * y

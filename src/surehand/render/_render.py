@@ -16,19 +16,19 @@ from surehand.alphabet import CLASSES
 from surehand.errors import UsageError
 from surehand.processors import cores
 from surehand.progress import Progress, silent
-from surehand.randomness import generator
 
 from ._background import background
 from ._classes import class_name
 from ._factors import Factors, draw_factors
+from ._hand import render_hand
+from ._hand_rows import FOREARM_PART, PALM_PART, vector
 from ._handshapes import Handshapes, default_handshapes
-from ._march_kernels import FOREARM_PART, PALM_PART, render_hand, vector
 from ._picture_kernels import blur, cover_with, linear_to_srgb, picture_style, smear, total_luminance
 from ._scene import Scene, project, scene_of
 from ._skin import skin_of, tone_albedo
 
 # The version of the pictures: raise it whenever the same seed gives other pictures, so that no cache shows old ones.
-RENDERER = 13
+RENDERER = 14
 
 SMALLEST, LARGEST = 16, 2048
 # Below this size four rays are sent through every pixel, above only where the picture changes.
@@ -43,6 +43,18 @@ _FRAME_TARGET, _FRAME_POWER = 0.25, 0.55
 _BACK_LIT = 0.42
 # A joint is hidden when what is seen on its ray lies further before it than flesh is thick, palm widths.
 _FLESH = 0.30
+
+
+def _own_parts() -> NDArray[np.bool_]:
+    """Whether a joint (21) may lie in a part (8): its digit; for the thumb's base and the knuckles the palm, too."""
+    own = np.zeros((21, FOREARM_PART + 1), bool)
+    own[0, [PALM_PART, FOREARM_PART]] = True
+    own[1:, 1:6] = np.repeat(np.eye(5, dtype=bool), 4, axis=0)
+    own[[1, 2, 5, 9, 13, 17], PALM_PART] = True
+    return own
+
+
+_OWN_PARTS = _own_parts()
 
 
 @dataclass(frozen=True)
@@ -163,7 +175,6 @@ def _photograph(light: NDArray[np.float32], factors: Factors) -> NDArray[np.uint
     image = blur(linear_to_srgb(light, _frame_gain(light, factors)), factors.blur * size)
     if factors.motion_blur > 0:
         image = smear(image, factors.motion_blur * size, np.radians(factors.motion_angle))
-    grain = generator(factors.noise_scene, "grain").standard_normal((size, size, 3), np.float32)
     pixels = picture_style(
         image,
         np.linspace(0.0, 1.0, 257) ** factors.gamma,
@@ -172,12 +183,12 @@ def _photograph(light: NDArray[np.float32], factors: Factors) -> NDArray[np.uint
         factors.saturation,
         factors.white_red,
         factors.white_blue,
-        grain,
         factors.noise,
+        factors.noise_scene,
     )
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=factors.jpeg_quality)
-    return np.array(Image.open(file))
+    return np.array(Image.open(file, formats=("JPEG",)))
 
 
 def _joints(
@@ -185,16 +196,10 @@ def _joints(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     points, distance = project(scene.skeleton.joints, scene.view)
     size = parts.shape[0]
-    visible = np.zeros(21, bool)
-    for joint, (x, y) in enumerate(points):
-        if 0 <= x < size and 0 <= y < size:
-            row, column = int(y), int(x)
-            own = (PALM_PART, FOREARM_PART) if joint == 0 else (1 + (joint - 1) // 4,)
-            # The thumb's base and the knuckles lie in the palm.
-            if joint in (1, 2) or (joint > 4 and (joint - 1) % 4 == 0):
-                own = (*own, PALM_PART)
-            visible[joint] = parts[row, column] in own and depth[row, column] > distance[joint] - _FLESH
-    return points, visible
+    inside = ((points >= 0) & (points < size)).all(axis=1)
+    column, row = np.where(inside[:, None], points, 0).astype(np.int64).T
+    own = _OWN_PARTS[np.arange(21), parts[row, column]]
+    return points, inside & own & (depth[row, column] > distance - _FLESH)
 
 
 def _box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:

@@ -9,9 +9,9 @@ from surehand.randomness import uniforms
 
 from ._capsules import Limb, capsules
 from ._factors import Factors
+from ._hand_rows import Light, Triple, View
 from ._handshapes import Handshapes, Proportions, Variant
 from ._kinematics import Skeleton, pose
-from ._march_kernels import Light, Triple, View
 
 # The joint box may leave the frame by this share of the image width.
 _MARGIN = 0.06

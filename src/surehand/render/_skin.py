@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._factors import Factors
-from ._march_kernels import Skin, Triple
+from ._hand_rows import Skin, Triple
 
 # Monk Skin Tone Scale (Monk, 2019; skintone.google), sRGB.
 MONK_TONES = (

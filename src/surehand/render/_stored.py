@@ -11,22 +11,26 @@ from ._record import is_whole
 from ._render import RENDERER
 
 
-def stored_letters(home: Path, per_class: int, size: int, seed: int, *, progress: Progress = silent) -> Path:
-    """The folder of letters of one number, size and seed below `home`, rendered now unless it lies there whole.
+def stored_letters(
+    home: Path, per_class: int, size: int, seed: int, *, scenes: str = "any", progress: Progress = silent
+) -> Path:
+    """The folder of letters of one number, size, seed and kind of scenes below `home`.
 
-    What another version of the renderer made has a folder of its own. A folder from which files were lost is removed
-    and rendered anew.
+    They are rendered now unless they lie there whole. What another version of the renderer made has a folder of its
+    own. A folder from which files were lost is removed and rendered anew.
 
     Args:
         home: the folder of all such folders; made if missing.
         per_class, size, seed, progress: as for `write_letters`.
+        scenes: see `Factors`.
 
     Raises:
         UsageError: an argument out of range.
         DataError: the folder cannot be written, a damaged one cannot be removed, or there is no space left.
     """
-    folder = home / f"renderer{RENDERER}-{per_class}x{size}px-seed{seed}"
-    wanted = made_from(per_class, size, seed)
+    folder = home / f"renderer{RENDERER}-{scenes}-{per_class}x{size}px-seed{seed}"
+    fixed = {"scenes": scenes}
+    wanted = made_from(per_class, size, seed, fixed=fixed)
     # Asked first: what another process puts there from now on is whole, and not to be removed.
     found = folder.exists()
     if is_whole(folder, wanted):
@@ -34,7 +38,7 @@ def stored_letters(home: Path, per_class: int, size: int, seed: int, *, progress
     if found:
         _remove(folder)
     try:
-        return write_letters(folder, per_class, size, seed, progress=progress)
+        return write_letters(folder, per_class, size, seed, fixed=fixed, progress=progress)
     except (DataError, UsageError):
         # Another process that wanted the same letters may have been faster.
         if is_whole(folder, wanted):

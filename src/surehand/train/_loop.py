@@ -190,7 +190,9 @@ class _Run:
         if settings.fresh:
             # A run that starts from trained weights sees other letters than those they were trained on.
             seed = key_of(settings.seed, "fresh letters", str(beyond["start"])) % 2**31
-            self.letters = LetterStream(images.classes, size, settings.fresh, settings.stay, seed, cache)
+            self.letters = LetterStream(
+                images.classes, size, settings.fresh, settings.stay, seed, settings.scenes, cache
+            )
         self.identity = _identity(architecture, images, validation, settings, beyond)
         saved = self._saved()
         model = build(architecture, len(images.classes), size, seed=settings.seed)

@@ -5,6 +5,7 @@ from typing import Any
 
 from surehand.data import Augmentation
 from surehand.errors import UsageError
+from surehand.render import SCENES
 
 from ._optimizers import OPTIMIZERS
 from ._probe import PRECISIONS
@@ -29,6 +30,7 @@ class Settings:
         augmentation: what is done to training images, and to no others.
         fresh: rendered letters that are made anew for each epoch and join the training images; 0 for none.
         stay: epochs in which such a letter is trained on, each time augmented differently.
+        scenes: "any" or "near", where such letters are held (`surehand.render.SCENES`).
         start: a classifier file, or the name of one in the package, whose weights are the first ones; "" draws them.
         keep: share of these first weights in the result's, in [0, 1); the rest are those that training ended with
             (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Only with `start`.
@@ -49,6 +51,7 @@ class Settings:
     augmentation: Augmentation = field(default_factory=Augmentation)
     fresh: int = 0
     stay: int = 8
+    scenes: str = "any"
     start: str = ""
     keep: float = 0.0
     precision: str = "auto"
@@ -75,6 +78,8 @@ class Settings:
             raise UsageError(f"precision must be one of auto, {', '.join(PRECISIONS)}; got {self.precision!r}.")
         if self.optimizer not in OPTIMIZERS:
             raise UsageError(f"optimizer must be one of {', '.join(OPTIMIZERS)}; got {self.optimizer!r}.")
+        if self.scenes not in SCENES:
+            raise UsageError(f"scenes must be one of {', '.join(SCENES)}; got {self.scenes!r}.")
         if self.schedule not in SCHEDULES:
             raise UsageError(f"schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}.")
 
@@ -126,6 +131,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     # The same for whoever has no hour, with colours as they are: stronger augmentation cost a small network 5 points.
     "letters-in-ten-minutes": {
+        "scenes": "near",
         "fresh": 3_000,
         "stay": 16,
         "epochs": 17,
