@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # What `make run` audits, and flags for it, as in: make run RUN_FLAGS='--out runs/mine'
-RUN_ARGS ?= --models cnn,darknet53
+RUN_ARGS ?= letters:90 --models cnn,darknet53 --external anywhere=letters:20:any --attack-images 200
 RUN_FLAGS ?=
 
 .PHONY: run test check format bench clean

@@ -139,24 +139,29 @@ def test_letters_are_rendered_at_the_size_at_which_they_are_seen(cache):
         assert dataset.manifest.sizes.tolist() == [[size, size]] * 58
         for path, pixels in zip(dataset.manifest.paths, dataset.pixels, strict=True):
             name, index = path.split("/")[0], int(path[-9:-4]) - 1
-            rendered = render(name, seed=5, index=index, size=size).image
+            rendered = render(name, seed=5, index=index, size=size, fixed={"scenes": "studio"}).image
             # JPEG files of quality 95 stand between.
             assert np.abs(pixels.astype(int) - rendered).mean() < 4
     assert len(list((cache / "letters").iterdir())) == 2
 
 
-def test_letters_without_a_number_are_300_of_each_class(monkeypatch):
+def test_letters_without_a_number_are_150_of_each_class_before_walls(monkeypatch):
     asked = []
 
-    def stored_letters(home, per_class, size, seed, *, progress):
-        asked.append((per_class, size, seed))
+    def stored_letters(home, per_class, size, seed, *, scenes, progress):
+        asked.append((per_class, size, seed, scenes))
         raise DataError("enough")
 
     monkeypatch.setattr(surehand.render, "stored_letters", stored_letters)
-    for source in ("letters", "letters:300", "letters:0500"):
+    for source in ("letters", "letters:150", "letters:0500", "letters:9:any"):
         with pytest.raises(DataError, match="enough"):
             load(source, 96, seed=2)
-    assert asked == [(300, 96, 2), (300, 96, 2), (500, 96, 2)]
+    assert asked == [(150, 96, 2, "studio"), (150, 96, 2, "studio"), (500, 96, 2, "studio"), (9, 96, 2, "any")]
+
+
+def test_scenes_that_do_not_exist_are_refused():
+    with pytest.raises(DataError, match="in scenes any, near, studio, as in letters:500:any; got letters:5:moon"):
+        load("letters:5:moon", 16)
 
 
 def test_letters_are_rendered_once(monkeypatch):

@@ -15,7 +15,7 @@ from surehand.render._render import picture_of
 
 @pytest.fixture
 def stream(cache) -> LetterStream:
-    return LetterStream(CLASSES, size=16, fresh=31, stay=2, seed=3, cache=cache)
+    return LetterStream(CLASSES, size=16, fresh=31, stay=2, seed=3, scenes="near", cache=cache)
 
 
 def test_an_epoch_trains_on_the_letters_of_the_last_epochs(stream):

@@ -44,18 +44,17 @@ def test_result_and_gradients_are_those_of_torch(n, inputs, outputs, height, wid
 
 
 @pytest.mark.parametrize(
-    ("side", "training", "layout", "kernel", "taken"),
+    ("side", "layout", "kernel", "taken"),
     [
-        (4, True, torch.channels_last, 3, True),
-        (4, True, torch.channels_last, 1, True),
-        (5, True, torch.channels_last, 3, False),
-        (4, False, torch.channels_last, 3, False),
-        (4, True, torch.contiguous_format, 3, False),
-        (4, True, torch.contiguous_format, 1, False),
+        (4, torch.channels_last, 3, True),
+        (4, torch.channels_last, 1, True),
+        (5, torch.channels_last, 3, False),
+        (4, torch.contiguous_format, 3, False),
+        (4, torch.contiguous_format, 1, False),
     ],
 )
-def test_a_product_takes_its_place_in_training_where_maps_are_small(products, side, training, layout, kernel, taken):
-    layer = Conv2d(4, 4, kernel).to(memory_format=layout).train(training)
+def test_a_product_takes_its_place_where_maps_are_small(products, side, layout, kernel, taken):
+    layer = Conv2d(4, 4, kernel).to(memory_format=layout)
     layer(torch.zeros(2, 4, side, side).to(memory_format=layout))
     assert bool(products) is taken
 

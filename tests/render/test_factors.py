@@ -5,8 +5,8 @@ from dataclasses import asdict, fields
 import pytest
 
 from surehand.errors import UsageError
-from surehand.render import FACTOR_GROUPS, FACTOR_NAMES, Factors, render
-from surehand.render._factors import draw_factors, vary
+from surehand.render import FACTOR_GROUPS, FACTOR_NAMES, SCENES, Factors, render
+from surehand.render._factors import _PICTURE_LAWS, draw_factors, vary
 from surehand.render._handshapes import default_handshapes
 
 SHAPES = default_handshapes()
@@ -36,6 +36,27 @@ def test_fixing_a_factor_changes_no_other(name):
         signer = ("hand", *FACTOR_GROUPS["signer"])
         fixed = {key: value for key, value in fixed.items() if key not in signer}
     assert fixed.items() <= usual.items()
+
+
+def test_scenes_change_the_factors_whose_laws_they_have_and_no_others():
+    usual = asdict(draw(index=4))
+    for scenes, laws in SCENES.items():
+        drawn = asdict(draw(index=4, scenes=scenes))
+        assert {name for name in usual if drawn[name] != usual[name]} <= {"scenes", *laws}
+        assert drawn["scenes"] == scenes
+        for law in laws:
+            assert _PICTURE_LAWS[law].numbers == laws[law].numbers, law
+    near = [draw(index=index, scenes="near") for index in range(300)]
+    assert min(factors.palm_width for factors in near) == pytest.approx(0.22, abs=0.01)
+    assert {factors.background for factors in near}.isdisjoint({"folds", "things"})
+    assert {draw(index=index, scenes="studio").background for index in range(20)} == {"plain"}
+
+
+def test_scenes_are_asked_for_and_never_vary():
+    with pytest.raises(UsageError, match="no factor or group 'scenes' to vary"):
+        vary("scenes", "A", SHAPES, seed=0)
+    with pytest.raises(UsageError, match="scenes must be one of any, near, studio; got 'moon'"):
+        draw(scenes="moon")
 
 
 def test_what_belongs_to_a_person_is_the_same_in_every_picture():

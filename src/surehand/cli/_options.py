@@ -88,7 +88,9 @@ StayOption = Annotated[
 ScenesOption = Annotated[
     str | None,
     typer.Option(
-        help="Where such letters are held: any, or near (easier).", rich_help_panel=TRAINING, show_default=False
+        help="Where such letters are held: any, near or studio, ever easier.",
+        rich_help_panel=TRAINING,
+        show_default=False,
     ),
 ]
 PatienceOption = Annotated[

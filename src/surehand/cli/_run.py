@@ -38,7 +38,7 @@ def run(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="A folder of class folders, a .zip, kaggle:OWNER/NAME, letters:N. (default: letters, 300 a class)",
+            help="A folder of class folders, a .zip, kaggle:OWNER/NAME, letters:N. (default: letters, 150 a class)",
             show_default=False,
         ),
     ] = None,

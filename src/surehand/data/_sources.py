@@ -25,7 +25,7 @@ _MOST_FILES = 5_000_000
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError)
 
 # How many images of each class `letters` stands for, and of which scenes (`surehand.render.SCENES`).
-LETTERS_PER_CLASS, LETTERS_SCENES = 300, "near"
+LETTERS_PER_CLASS, LETTERS_SCENES = 150, "studio"
 
 
 def locate(source: str | Path, cache: Path, *, size: int, seed: int = 0, progress: Progress = silent) -> Path:
@@ -164,7 +164,7 @@ def letters_of(source: str) -> tuple[int, str]:
         DataError: it is not of the form `letters`, `letters:N` or `letters:N:SCENES`.
 
     >>> letters_of("letters:500"), letters_of("letters:20:any")
-    ((500, 'near'), (20, 'any'))
+    ((500, 'studio'), (20, 'any'))
     """
     from surehand.render import SCENES
 
@@ -176,7 +176,7 @@ def letters_of(source: str) -> tuple[int, str]:
             f"The number of rendered images a class is a whole number from 1 on, as in letters:500; got {source}."
         )
     if colon and scenes not in SCENES:
-        raise DataError(f"Letters are rendered in scenes {' or '.join(SCENES)}, as in letters:500:any; got {source}.")
+        raise DataError(f"Letters are rendered in scenes {', '.join(SCENES)}, as in letters:500:any; got {source}.")
     return int(number), scenes or LETTERS_SCENES
 
 

@@ -1,4 +1,4 @@
-"""A convolution that learns fast from small maps, too."""
+"""A convolution that is fast on small maps, too."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ _FEW_PLACES = 16
 
 
 class Conv2d(nn.Conv2d):
-    """`torch.nn.Conv2d` without bias, padded so that stride 1 keeps height and width, and faster in training.
+    """`torch.nn.Conv2d` without bias, padded so that stride 1 keeps height and width, and faster on a processor.
 
-    Where a map has few places, as in the last stages of a network, PyTorch's kernels for processors take several times
-    as long as one product of matrices; a whole step of Darknet-53, at 64 pixels, twice as long (docs/results.md,
-    section 4).
+    Where a map has few places, as in the last stages of a network, PyTorch's kernels for processors take longer than
+    one product of matrices, in training several times as long; a whole step of Darknet-53, at 64 pixels, takes twice as
+    long (docs/results.md, section 4). What is exported is a convolution.
 
     Args:
         inputs, outputs: channels.
@@ -29,7 +29,7 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, input: Float[Tensor, "n i h w"]) -> Float[Tensor, "n o h2 w2"]:
         """Features to features of ceil(h / stride) x ceil(w / stride) places."""
-        if self.training and input.device.type == "cpu":
+        if input.device.type == "cpu" and not torch.compiler.is_compiling():
             places = -(-input.shape[2] // self.stride[0]) * -(-input.shape[3] // self.stride[1])
             # In the other layout, kernels and maps would have to be turned first, at every step.
             flat = all(t.is_contiguous(memory_format=torch.channels_last) for t in (input, self.weight))

@@ -265,8 +265,10 @@ _PICTURE_LAWS: dict[str, _Law] = {
     "jpeg_quality": _Law(1, lambda u: 45 + int(51 * u[0])),
 }
 
-# Whose laws differ from these. "any" is what readers of photographs are taught with; "near" is what a network learns
-# from some thousand pictures or in some minutes (docs/results.md, section 6): larger hands, flatter backgrounds.
+# Whose laws differ from these, reading as many numbers. "any" is what readers of photographs are taught with. "near",
+# with larger hands and flatter backgrounds, is what a small network learns from in some minutes (docs/results.md, section
+# 7), and "studio" what any network learns something from in some thousand pictures: a hand that fills the picture before
+# a wall.
 SCENES: dict[str, dict[str, _Law]] = {
     "any": {},
     "near": {
@@ -274,6 +276,19 @@ SCENES: dict[str, dict[str, _Law]] = {
         "background": _choice(
             {"plain": 0.3, "room": 0.3, "planks": 0.1, "texture": 0.1, "clutter": 0.1, "outdoors": 0.1}
         ),
+    },
+    "studio": {
+        "pitch": _normal(0.0, 8.0),
+        "yaw": _normal(0.0, 10.0),
+        "roll": _normal(0.0, 6.0),
+        "palm_width": _log_uniform(0.38, 0.62),
+        "place_x": _uniform(0.3, 0.7),
+        "place_y": _uniform(0.3, 0.7),
+        "back_light": _chance(0.0),
+        "background": _choice({"plain": 1.0}),
+        "blur": _often(1.0, _uniform(0.002, 0.006), _uniform(0.006, 0.017)),
+        "motion_blur": _often(0.0, _uniform(0.03, 0.09), _always(0.0)),
+        "contrast": _uniform(0.9, 1.2),
     },
 }
 _LAWS_OF = {scenes: {**_PICTURE_LAWS, **laws} for scenes, laws in SCENES.items()}

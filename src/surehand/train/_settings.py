@@ -30,7 +30,7 @@ class Settings:
         augmentation: what is done to training images, and to no others.
         fresh: rendered letters that are made anew for each epoch and join the training images; 0 for none.
         stay: epochs in which such a letter is trained on, each time augmented differently.
-        scenes: "any" or "near", where such letters are held (`surehand.render.SCENES`).
+        scenes: "any", "near" or "studio", where such letters are held (`surehand.render.SCENES`).
         start: a classifier file, or the name of one in the package, whose weights are the first ones; "" draws them.
         keep: share of these first weights in the result's, in [0, 1); the rest are those that training ended with
             (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Only with `start`.
@@ -132,10 +132,10 @@ RECIPES: dict[str, dict[str, Any]] = {
     # The same for whoever has no hour, with colours as they are: stronger augmentation cost a small network 5 points.
     "letters-in-ten-minutes": {
         "scenes": "near",
-        "fresh": 3_000,
+        "fresh": 2_400,
         "stay": 16,
-        "epochs": 17,
-        "patience": 17,
+        "epochs": 12,
+        "patience": 12,
         "optimizer": "muon",
         "learning_rate": 1.5e-2,
     },
