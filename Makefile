@@ -1,7 +1,8 @@
 # Every target installs what it needs into .venv by itself; a fresh Debian with Python 3.11 needs nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
-# What `make run` audits, and flags for it, as in: make run RUN_FLAGS='--out runs/mine'
+# What `make run` audits: 90 letters a class before walls, measured also on letters anywhere. And flags for it, as in:
+# make run RUN_FLAGS='--out runs/mine'
 RUN_ARGS ?= letters:90 --models cnn,darknet53 --external anywhere=letters:20:any --attack-images 200
 RUN_FLAGS ?=
 

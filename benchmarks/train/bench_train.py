@@ -130,7 +130,7 @@ def main() -> None:
     print(conditions("pillow"))
     with tempfile.TemporaryDirectory() as cache:
         started = time.perf_counter()
-        dataset = load(str(arguments.photos or "letters"), SIZE, cache=Path(cache))
+        dataset = load(str(arguments.photos or "letters:300:any"), SIZE, cache=Path(cache))
         preparing = time.perf_counter() - started
         measure(dataset.manifest.root, dataset.samples("train"), preparing, arguments)
 

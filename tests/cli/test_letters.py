@@ -169,7 +169,7 @@ def test_rendered_letters_are_data_at_any_number_and_size(tmp_path):
     options = ["--out", tmp_path / "s", "--cache", tmp_path]
     assert run("data", "sheet", "letters:3", "--size", 24, *options).code == 0
     made = {path.name.split("-", 1)[1] for path in (tmp_path / "letters").iterdir()}
-    assert made == {"2x64px-seed0", "3x24px-seed0"}
+    assert made == {"studio-2x64px-seed0", "studio-3x24px-seed0"}
     answer = run("data", "check", "letters:none", "--cache", tmp_path)
     assert answer.code == 4
     assert "letters:500" in answer.err

@@ -43,6 +43,7 @@ def test_result_and_gradients_are_those_of_torch(n, inputs, outputs, height, wid
     )
 
 
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(
     ("side", "layout", "kernel", "taken"),
     [
@@ -53,8 +54,8 @@ def test_result_and_gradients_are_those_of_torch(n, inputs, outputs, height, wid
         (4, torch.contiguous_format, 1, False),
     ],
 )
-def test_a_product_takes_its_place_where_maps_are_small(products, side, layout, kernel, taken):
-    layer = Conv2d(4, 4, kernel).to(memory_format=layout)
+def test_a_product_takes_its_place_where_maps_are_small(products, side, layout, kernel, taken, training):
+    layer = Conv2d(4, 4, kernel).to(memory_format=layout).train(training)
     layer(torch.zeros(2, 4, side, side).to(memory_format=layout))
     assert bool(products) is taken
 
@@ -76,3 +77,16 @@ def test_half_precision_rounds_gradients_once():
         found = layer._as_product(x)
     (rounded,) = torch.autograd.grad((found.float() * weights).sum(), x)
     torch.testing.assert_close(rounded, exact, rtol=0.02, atol=0.02 * float(exact.abs().max()))
+
+
+def test_a_network_reads_by_it_and_is_exported_without_it(products):
+    model = build("resnet18", 3, 32).to(memory_format=torch.channels_last).eval()
+    images = torch.rand(2, 3, 32, 32).to(memory_format=torch.channels_last)
+    model(images)
+    assert products
+    products.clear()
+    program = torch.export.export(model, (images,))
+    assert not products
+    kinds = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
+    layers = sum(isinstance(layer, torch.nn.Conv2d) for layer in model.modules())
+    assert sum("conv" in kind for kind in kinds) == layers

@@ -210,7 +210,7 @@ def main() -> None:
     parser.add_argument("--photograph-minutes", type=float, default=1.0)
     arguments = parser.parse_args()
     if torch.cuda.device_count() == 0:
-        parser.error("there is no CUDA device; on a processor, use `surehand train letters --model reader`")
+        parser.error("there is no CUDA device; on a processor, use `surehand train letters:300:any --recipe letters`")
     torch.manual_seed(SEED)
     workers = max(1, cores() - 1)
     feed = SceneFeed(SIZE, SEED, workers, slots=3 * workers)

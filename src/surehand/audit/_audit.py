@@ -173,6 +173,8 @@ def _model(
     trained = train_stage(folder, name, dataset, settings.for_model(name), cache, metrics, tell)
     file = folder.path / trained["file"]
     classifier, identity = load_classifier(file), sha256(file)
+    # The layout that images come in.
+    classifier.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
     sets = {"grouped": dataset.samples("grouped"), "random": dataset.samples("random"), **external}
     evaluated = evaluate_stage(folder, name, classifier, identity, sets, tell)
     attacked = attack_stage(folder, name, classifier, identity, sets["grouped"], settings, tell)

@@ -18,7 +18,7 @@ class AuditSettings:
     """One audit.
 
     Attributes:
-        source: where the images are: a folder, a zip, "kaggle:owner/name", "letters" or "letters:500".
+        source: where the images are: a folder, a zip, "kaggle:owner/name", "letters", "letters:500", "letters:500:any".
         models: names in `MODELS` or `ZOO`, audited one after the other on the same split.
         size: height and width at which the models see the images.
         external: name -> source of labelled images that nothing is ever trained on or chosen by.

@@ -20,8 +20,8 @@ def evaluate(
     by: Annotated[
         list[str] | None,
         typer.Option(
-            help="With letters:N as DATA: N letters a class at each value of tone, hand, background, back_light, "
-            "palm_width, roll, yaw, pitch, blur or noise. Can be repeated.",
+            help="With letters:N as DATA: N letters a class, of any scenes, at each value of tone, hand, background, "
+            "back_light, palm_width, roll, yaw, pitch, blur or noise. Can be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -59,7 +59,9 @@ def _by_factor(console: Console, classifier: Any, data: str, factors: list[str])
 
     if data.partition(":")[0] != "letters":
         raise UsageError(f"--by renders letters of its own: give letters or letters:N as DATA; got {data}.")
-    per_class = letters_of(data)[0]
+    per_class, scenes = letters_of(data)
+    if data.count(":") == 2 and scenes != "any":
+        raise UsageError(f"--by renders letters of any scenes: give letters:{per_class} as DATA; got {data}.")
     for factor in factors:
         if factor not in STRESS:
             raise UsageError(f"There is no series of letters by {factor}; choose from {', '.join(STRESS)}.")

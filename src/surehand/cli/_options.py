@@ -11,7 +11,7 @@ from surehand.errors import UsageError
 DataArgument = Annotated[
     str,
     typer.Argument(
-        help="A folder of class folders, a .zip, kaggle:OWNER/NAME, letters, letters:N or letters:N:SCENES.",
+        help="A folder of class folders, a .zip, kaggle:OWNER/NAME, letters, letters:N (N a class), letters:N:any.",
         show_default=False,
     ),
 ]

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from surehand.errors import DataError, MissingPartError
 from surehand.progress import Progress, silent
+from surehand.render import SCENES, stored_letters
 
 from ._layout import ignored
 
@@ -150,9 +151,6 @@ def _kaggle(source: str, cache: Path, size: int, seed: int, progress: Progress) 
 
 
 def _letters(source: str, cache: Path, size: int, seed: int, progress: Progress) -> Path:
-    # Imported here: the renderer takes a second to load, and other sources do without it.
-    from surehand.render import stored_letters
-
     per_class, scenes = letters_of(source)
     return stored_letters(cache / "letters", per_class, size, seed, scenes=scenes, progress=progress)
 
@@ -166,14 +164,13 @@ def letters_of(source: str) -> tuple[int, str]:
     >>> letters_of("letters:500"), letters_of("letters:20:any")
     ((500, 'studio'), (20, 'any'))
     """
-    from surehand.render import SCENES
-
-    _, _, asked = source.partition(":")
-    number, colon, scenes = asked.partition(":")
-    number = number if asked or source != "letters" else str(LETTERS_PER_CLASS)
+    if source == "letters":
+        return LETTERS_PER_CLASS, LETTERS_SCENES
+    number, colon, scenes = source.removeprefix("letters:").partition(":")
     if not re.fullmatch(r"0*[1-9][0-9]{0,8}", number):
         raise DataError(
-            f"The number of rendered images a class is a whole number from 1 on, as in letters:500; got {source}."
+            f"The number of rendered images a class is a whole number from 1 on, as in letters:500 or "
+            f"letters:500:any; got {source}."
         )
     if colon and scenes not in SCENES:
         raise DataError(f"Letters are rendered in scenes {', '.join(SCENES)}, as in letters:500:any; got {source}.")

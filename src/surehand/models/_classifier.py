@@ -151,8 +151,7 @@ def load(path: str | Path) -> Classifier:
     tensors = {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in tensors.items()}
     _check_tensors(path, expected=model.state_dict(), found=tensors)
     model.load_state_dict(tensors, assign=True)
-    # The layout that images come in.
-    model.to(memory_format=torch.channels_last).eval()
+    model.eval()
     return classifier
 
 

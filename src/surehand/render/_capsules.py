@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _hand_rows as kernels
+from . import _hand_rows as columns
 from ._hand_rows import FOREARM, FOREARM_PART, LINK, PALM, PALM_PART, ROOT, THUMB
 from ._handshapes import Proportions
 from ._kinematics import Skeleton, cross
@@ -48,20 +48,20 @@ _DIGIT, _BONE = np.array([(digit, bone) for digit in range(5) for bone in range(
 
 
 def _common() -> NDArray[np.float64]:
-    rows = np.zeros((29, kernels.COLUMNS))
+    rows = np.zeros((29, columns.COLUMNS))
     root = (_BONE == 0) | (_DIGIT == 0) & (_BONE == 1)
-    rows[_PALM_ROWS, [kernels.BLEND, kernels.ROLE, kernels.PART]] = PALM_BLEND, PALM, PALM_PART
-    rows[_FOREARM, [kernels.BLEND, kernels.ROLE, kernels.PART]] = FOREARM_BLEND, FOREARM, FOREARM_PART
-    rows[_DIGITS, kernels.BLEND] = np.where(root, np.where(_DIGIT == 0, THUMB_BLEND, KNUCKLE_BLEND), JOINT_BLEND)
-    rows[_DIGITS, kernels.ROLE], rows[_DIGITS, kernels.PART] = np.where(root, ROOT, LINK), THUMB + _DIGIT
-    rows[_DIGITS, kernels.BONE] = _BONE + 1
+    rows[_PALM_ROWS, [columns.BLEND, columns.ROLE, columns.PART]] = PALM_BLEND, PALM, PALM_PART
+    rows[_FOREARM, [columns.BLEND, columns.ROLE, columns.PART]] = FOREARM_BLEND, FOREARM, FOREARM_PART
+    rows[_DIGITS, columns.BLEND] = np.where(root, np.where(_DIGIT == 0, THUMB_BLEND, KNUCKLE_BLEND), JOINT_BLEND)
+    rows[_DIGITS, columns.ROLE], rows[_DIGITS, columns.PART] = np.where(root, ROOT, LINK), THUMB + _DIGIT
+    rows[_DIGITS, columns.BONE] = _BONE + 1
     rows[_PALM_ROWS, _PALMAR], rows[_PALM_ROWS, _ACROSS] = (0.0, 0.0, 1.0), (1.0, 0.0, 0.0)
     return rows
 
 
-_START, _AXIS = slice(kernels.START, kernels.START + 3), slice(kernels.AXIS, kernels.AXIS + 3)
-_CENTRE = slice(kernels.CENTRE, kernels.CENTRE + 3)
-_PALMAR, _ACROSS = slice(kernels.PALMAR, kernels.PALMAR + 3), slice(kernels.ACROSS, kernels.ACROSS + 3)
+_START, _AXIS = slice(columns.START, columns.START + 3), slice(columns.AXIS, columns.AXIS + 3)
+_CENTRE = slice(columns.CENTRE, columns.CENTRE + 3)
+_PALMAR, _ACROSS = slice(columns.PALMAR, columns.PALMAR + 3), slice(columns.ACROSS, columns.ACROSS + 3)
 _COMMON = _common()
 
 
@@ -90,9 +90,9 @@ def capsules(skeleton: Skeleton, proportions: Proportions, palm_thickness: float
 
     axis = end - start
     length = np.sqrt((axis * axis).sum(axis=1))
-    rows[:, _AXIS], rows[:, kernels.INVERSE] = axis, 1 / length
-    rows[:, kernels.RADIUS], rows[:, kernels.TAPER] = radius[:, 0], radius[:, 1] - radius[:, 0]
-    rows[:, _CENTRE], rows[:, kernels.REACH] = start + 0.5 * axis, 0.5 * length + radius.max(axis=1)
+    rows[:, _AXIS], rows[:, columns.INVERSE] = axis, 1 / length
+    rows[:, columns.RADIUS], rows[:, columns.TAPER] = radius[:, 0], radius[:, 1] - radius[:, 0]
+    rows[:, _CENTRE], rows[:, columns.REACH] = start + 0.5 * axis, 0.5 * length + radius.max(axis=1)
     return rows
 
 

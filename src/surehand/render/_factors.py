@@ -266,9 +266,9 @@ _PICTURE_LAWS: dict[str, _Law] = {
 }
 
 # Whose laws differ from these, reading as many numbers. "any" is what readers of photographs are taught with. "near",
-# with larger hands and flatter backgrounds, is what a small network learns from in some minutes (docs/results.md, section
-# 7), and "studio" what any network learns something from in some thousand pictures: a hand that fills the picture before
-# a wall.
+# with larger hands and flatter backgrounds, is what a small network learns from in some minutes (docs/results.md,
+# section 7), and "studio" what any network learns something from in some thousand pictures: a hand that fills the
+# picture before a wall.
 SCENES: dict[str, dict[str, _Law]] = {
     "any": {},
     "near": {

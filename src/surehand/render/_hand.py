@@ -46,7 +46,7 @@ def render_hand(
         sleeve_at: distance along the forearm at which a sleeve begins; 100 when there is none.
         view, light, skin: vectors of `View`, `Light` and `Skin`.
         samples: rays a pixel and side; 1 sends 2 x 2 rays only where the picture changes.
-        block: pixels a side of the squares within which equal parts share their shadow and occlusion.
+        block: pixels a side of the squares, never beyond a tile, within which equal parts share their light.
     """
     size = int(view[SIZE])
     hand = Hand(
@@ -55,6 +55,7 @@ def render_hand(
         np.zeros((size, size), np.uint8),
         np.full((size, size), np.float32(np.inf)),
     )
+    assert len(rows) <= 32, "a tile keeps a bit for each capsule"
     rows = rows.astype(np.float32)
     covered = cover(rows, sleeve_at, view)
     _send_rays(hand, np.ones((size, size), np.bool_), rows, sleeve_at, view, light, skin, samples, block, covered)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 # What a capsule is to its neighbours.
 PALM, FOREARM, ROOT, LINK = 0, 1, 2, 3
 # What a pixel shows.
-BACKGROUND, THUMB, LITTLE, PALM_PART, FOREARM_PART = 0, 1, 5, 6, 7
+BACKGROUND, THUMB, PALM_PART, FOREARM_PART = 0, 1, 6, 7
 
 # Columns of a capsule's row; vectors take three. Rows are sorted by role: palm, forearm, then digit by digit.
 START = 0  # of the axis

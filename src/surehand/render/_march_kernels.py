@@ -54,7 +54,7 @@ from ._hand_rows import (
 TILE = 8
 _PACKET = 4 * TILE * TILE
 _CAPSULES = 32
-# Loops over a packet run to a multiple of this: whole vectors are faster than a rest of single numbers.
+# Loops of the field run to a multiple of this: whole vectors are faster than a rest of single numbers.
 _VECTOR = 8
 
 _MAX_STEPS = 48
@@ -263,8 +263,8 @@ def cover(rows, sleeve_at, view):
     bits = np.zeros((side, side), np.uint32)
     near, far = np.full((side, side), _FAR), np.zeros((side, side), np.float32)
     ex, ey, ez = np.float32(view[EYE]), np.float32(view[EYE + 1]), np.float32(view[EYE + 2])
-    # How far a tile's corner lies from its middle, at depth 1.
-    spread = np.float32(0.72 * TILE / (view[FOCAL] * size))
+    # How far a tile's corner lies from its middle, at depth 1, and a little for rays that meet it at an angle.
+    spread = np.float32(0.8 * TILE / (view[FOCAL] * size))
     for c in range(rows.shape[0]):
         # Where a blend reaches farther than this it lifts the surface by less than 0.003.
         margin = np.float32(0.8) * rows[c, BLEND] + np.float32(0.01)
@@ -280,10 +280,11 @@ def cover(rows, sleeve_at, view):
             for column in range(column0 // TILE, (column1 + TILE - 1) // TILE):
                 dx, dy, dz = _direction(view, (column + 0.5) * TILE, (row + 0.5) * TILE)
                 gap, depth = _ray_gap(_axis(rows, c), ex, ey, ez, dx, dy, dz)
-                if gap - margin < spread * depth:
+                start, end = ax * dx + ay * dy + az * dz, bx * dx + by * dy + bz * dz
+                # A tile is widest where it is farthest away, be that not the place nearest to its middle ray.
+                slack = spread * max(start, end)
+                if gap - margin < max(spread * depth, slack):
                     bits[row, column] |= np.uint32(1) << np.uint32(c)
-                    start, end = ax * dx + ay * dy + az * dz, bx * dx + by * dy + bz * dz
-                    slack = spread * max(start, end)
                     entry = min(start - first, end - last) - slack
                     near[row, column] = min(near[row, column], max(entry, np.float32(0.01)))
                     far[row, column] = max(far[row, column], max(start + first, end + last) + slack)
@@ -329,12 +330,12 @@ def _direction(view, column, row):
 
 
 @_kernel
-def march(rows, sleeve_at, view, cover, wanted, samples, block, first, last, met, owners, ends):
+def march(rows, sleeve_at, view, covered, wanted, samples, block, first, last, met, owners, ends):
     """Send samples x samples rays through each wanted pixel of the tiles from `first` to before `last`.
 
     Args:
         rows, sleeve_at, view: as `render_hand` takes them.
-        cover: what `cover` returns.
+        covered: what `cover` returns.
         wanted: bool (size, size).
         samples: 1 or 2.
         block: pixels a side of the squares that may share their light.
@@ -343,7 +344,7 @@ def march(rows, sleeve_at, view, cover, wanted, samples, block, first, last, met
         owners: int32 (most rays, OWNER_COLUMNS), written to.
         ends: int64 (last - first,), written to: how many rays have met the surface up to the end of each tile.
     """
-    bits, near, far = cover
+    bits, near, far = covered
     side = bits.shape[0]
     chosen, which = np.empty((_CAPSULES, COLUMNS), np.float32), np.empty(_CAPSULES, np.int32)
     pixels, squares = np.empty(_PACKET, np.int32), np.empty(_PACKET, np.int32)
@@ -482,7 +483,7 @@ def find_normals(rows, sleeve_at, bits, first, met, owners, ends):
                 joined, share = _smooth_min(base, d, k), _share(base, d, k)
                 jx, jy, jz = jx + share * (gx - jx), jy + share * (gy - jy), jz + share * (gz - jz)
 
-                to_palm = joined + not_to_palm <= palm
+                to_palm = joined + not_to_palm < palm
                 s[_PALM + i] = joined if to_palm else palm
                 s[_PALM_X + i] = jx if to_palm else palm_x
                 s[_PALM_Y + i] = jy if to_palm else palm_y
@@ -510,13 +511,13 @@ def find_normals(rows, sleeve_at, bits, first, met, owners, ends):
             x, y, z = s[_NORMAL_X + i], s[_NORMAL_Y + i], s[_NORMAL_Z + i]
             scale = _1 / max(math.sqrt(x * x + y * y + z * z), _TINY)
             s[_NORMAL_X + i], s[_NORMAL_Y + i], s[_NORMAL_Z + i] = x * scale, y * scale, z * scale
-        _store_normals(rows, which, start, end, met, owners, s)
+        _store_and_share(rows, which, start, end, met, owners, s)
         start = end
 
 
 @_inner
-def _store_normals(rows, which, start, end, met, owners, s):
-    """Write a tile's normals and nearest capsules, and number the places whose light is looked for."""
+def _store_and_share(rows, which, start, end, met, owners, s):
+    """Write a tile's normals and nearest capsules, and which of its places have whose light."""
     place, square, part, depth = -1, -1, _0, _0
     for h in range(start, end):
         nearest = which[int(s[_CAPSULE + h - start])]
@@ -594,7 +595,7 @@ def see_lamp(rows, sleeve_at, light, met, owners, ends):
             _distances(nearby, count, sleeve_at, s, n)
             n = _dim(sharpness, last, s, n)
         for h in range(start, end):
-            share = min(s[_SHARE + owners[h, PLACE]], _1)
+            share = s[_SHARE + owners[h, PLACE]]
             met[h, LIT] = share * share * (np.float32(3.0) - np.float32(2.0) * share)
         start = end
 

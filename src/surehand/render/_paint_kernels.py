@@ -64,8 +64,8 @@ def paint(rows, sleeve_at, light, skin, rays, met, owners, count, colour, covera
     Args:
         rows, sleeve_at, light, skin: as `render_hand` takes them.
         rays: how many were sent through a pixel.
-        met, owners: what `march` and `light_up` wrote of `count` rays.
-        colour, coverage, parts, depth: as `render_hand` returns them, written to.
+        met, owners: what `march`, `find_normals`, `see_sky` and `see_lamp` wrote of `count` rays.
+        colour, coverage, parts, depth: the arrays of `Hand`, written to.
     """
     size = coverage.shape[0]
     h = 0

@@ -184,7 +184,7 @@ def _photograph(light: NDArray[np.float32], factors: Factors) -> NDArray[np.uint
         factors.white_red,
         factors.white_blue,
         factors.noise,
-        factors.noise_scene,
+        int(factors.noise_scene),
     )
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=factors.jpeg_quality)

@@ -118,7 +118,7 @@ _ANY_COLOUR = Augmentation(brightness=0.2, contrast=0.35, saturation=0.6, channe
 
 # By name, for the readers; docs/results.md tells what parts of them took and reached.
 RECIPES: dict[str, dict[str, Any]] = {
-    # On the data `letters`: 240,000 letters, each trained on in eight epochs.
+    # On the data `letters:300:any`: 240,000 letters, each trained on in eight epochs.
     # Letters never seen before show no overfitting, so nothing stops it early.
     "letters": {
         "fresh": 10_000,
