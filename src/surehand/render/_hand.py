@@ -56,13 +56,13 @@ def render_hand(
         np.full((size, size), np.float32(np.inf)),
     )
     assert len(rows) <= 32, "a tile keeps a bit for each capsule"
-    rows = rows.astype(np.float32)
-    covered = cover(rows, sleeve_at, view)
-    _send_rays(hand, np.ones((size, size), np.bool_), rows, sleeve_at, view, light, skin, samples, block, covered)
+    singles = rows.astype(np.float32)
+    covered = cover(singles, sleeve_at, view)
+    _send_rays(hand, np.ones((size, size), np.bool_), singles, sleeve_at, view, light, skin, samples, block, covered)
     if samples == 1:
         again = edges(hand.parts, hand.depth)
         hand.colour[again], hand.coverage[again], hand.parts[again], hand.depth[again] = 0, 0, 0, np.inf
-        _send_rays(hand, again, rows, sleeve_at, view, light, skin, 2, block, covered)
+        _send_rays(hand, again, singles, sleeve_at, view, light, skin, 2, block, covered)
     return hand
 
 

@@ -9,8 +9,8 @@ All coordinates are in the hand frame (palm widths); rows are those of `_hand_ro
 notices changes only of the file that a kernel stands in.
 """
 
-# Types are inferred by the compiler.
-# mypy: disallow-untyped-defs=False
+# Types are inferred by the compiler, by rules that are not those of the checker.
+# mypy: disallow-untyped-defs=False, disable-error-code="assignment,call-overload,operator"
 
 import math
 

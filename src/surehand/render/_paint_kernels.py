@@ -4,8 +4,8 @@ Coordinates are in the hand frame (palm widths). No `fastmath`: it would let the
 mood. The disk cache of numba notices changes only of the file that a kernel stands in.
 """
 
-# Types are inferred by the compiler.
-# mypy: disallow-untyped-defs=False
+# Types are inferred by the compiler, by rules that are not those of the checker.
+# mypy: disallow-untyped-defs=False, disable-error-code="assignment,call-overload,operator"
 
 import math
 
