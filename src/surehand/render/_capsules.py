@@ -43,6 +43,10 @@ class Limb:
 # The rows of a hand, and what is the same in every hand.
 _METACARPALS, _BALLS, _WEBS, _FOREARM, _DIGITS = slice(4), slice(4, 9), slice(9, 12), slice(12, 15), slice(15, 29)
 _PALM_ROWS = slice(12)
+# And their columns of vectors.
+_START, _AXIS = slice(columns.START, columns.START + 3), slice(columns.AXIS, columns.AXIS + 3)
+_CENTRE = slice(columns.CENTRE, columns.CENTRE + 3)
+_PALMAR, _ACROSS = slice(columns.PALMAR, columns.PALMAR + 3), slice(columns.ACROSS, columns.ACROSS + 3)
 # Digit and bone of the rows of the digits; the thumb's first bone belongs to the palm.
 _DIGIT, _BONE = np.array([(digit, bone) for digit in range(5) for bone in range(3) if digit or bone]).T
 
@@ -59,9 +63,6 @@ def _common() -> NDArray[np.float64]:
     return rows
 
 
-_START, _AXIS = slice(columns.START, columns.START + 3), slice(columns.AXIS, columns.AXIS + 3)
-_CENTRE = slice(columns.CENTRE, columns.CENTRE + 3)
-_PALMAR, _ACROSS = slice(columns.PALMAR, columns.PALMAR + 3), slice(columns.ACROSS, columns.ACROSS + 3)
 _COMMON = _common()
 
 
