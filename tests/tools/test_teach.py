@@ -66,27 +66,86 @@ def test_steps_made_orthogonal_at_once_are_those_made_one_by_one():
         assert (a - b).norm() < 0.02 * moved, name  # both round to bfloat16, in another order
 
 
-def test_a_share_of_the_start_is_kept():
+def test_weights_are_the_mean_of_all():
     import teach
 
-    start, end = build("reader", 29, 96, seed=1).state_dict(), build("reader", 29, 96, seed=2)
-    kept = teach.between(end, start, 0.25).state_dict()
-    for name, tensor in end.state_dict().items():
-        torch.testing.assert_close(kept[name].double(), 0.75 * tensor.double() + 0.25 * start[name].double())
+    states = [build("reader", 29, 96, seed=seed).state_dict() for seed in range(3)]
+    mean = teach.mean_of(states)
+    for name, tensor in mean.items():
+        expected = sum(state[name].double() for state in states) / 3 if tensor.is_floating_point() else states[0][name]
+        torch.testing.assert_close(tensor.double(), expected.double())
+    assert not torch.equal(mean["output.weight"], states[0]["output.weight"])
 
 
 def test_either_half_of_a_batch_teaches_one_trunk(monkeypatch):
     import teach
 
     monkeypatch.setattr(teach, "DEVICE", "cpu")
-    model = build("reader", 29, 96)
-    logits = teach.logits_while_learning(model, torch.rand(8, 3, 96, 96))
-    for half, taught, other in ((slice(4), "plain", "residual"), (slice(4, 8), "residual", "plain")):
-        model.zero_grad()
-        logits[half].square().sum().backward(retain_graph=True)
-        gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
-        assert all(g is None or not g.any() for n, g in gradients.items() if n.startswith(other))
-        assert any(g is not None and g.any() for n, g in gradients.items() if n.startswith(taught))
+    pupil = teach.Pupil(build("reader", 29, 96).state_dict())
+    logits, poses = pupil(torch.rand(8, 3, 96, 96))
+    for half, taught, other in (
+        (slice(4), ("reader.plain", "heads.0"), ("reader.residual", "heads.1")),
+        (slice(4, 8), ("reader.residual", "heads.1"), ("reader.plain", "heads.0")),
+    ):
+        pupil.zero_grad()
+        (logits[half].square().sum() + poses[half].square().sum()).backward(retain_graph=True)
+        moved = {name for name, p in pupil.named_parameters() if p.grad is not None and p.grad.any()}
+        assert not [name for name in moved if name.startswith(other)]
+        assert all(any(name.startswith(part) for name in moved) for part in taught)
+
+
+def test_letters_and_photographs_are_drawn_in_equal_parts(monkeypatch):
+    import batches
+
+    monkeypatch.setattr(batches, "DEVICE", "cpu")
+    letters = batches.Letters.__new__(batches.Letters)
+    letters.made = {1.0: 5, 2.0: 40}
+    letters._pools = {
+        freedom: batches.Batch(
+            torch.full((30, 2, 2, 3), value), torch.full((30,), value), torch.zeros(30, batches.POSE)
+        )
+        for freedom, value in ((1.0, 1), (2.0, 2))
+    }
+    batch = letters.some(11, [1.0, 2.0])
+    assert sorted(batch.labels.tolist()) == [1] * 5 + [2] * 6
+    assert batch.labels.tolist() != sorted(batch.labels.tolist()), "in no order"
+    assert torch.equal(batch.pixels[:, 0, 0, 0], batch.labels)
+
+
+def test_parts_of_other_hands_come_behind():
+    from batches import before_others
+
+    torch.manual_seed(0)
+    behind, colour, coverage = torch.zeros(64, 3, 8, 8), torch.full((64, 8, 8, 3), 0.5), torch.ones(64, 8, 8)
+    lit = before_others(behind, colour, coverage, 0.25).flatten(1).amax(1)
+    assert 5 <= (lit > 0).sum() <= 30, "a quarter of them"
+    assert lit.max() <= 0.5 * 2.0
+    assert not behind.any(), "what was given is as it was"
+
+
+def test_freer_hands_stray_further_and_nearer_ones_are_larger():
+    from scenes import freer, nearer, pose_of, turned
+
+    shapes, wide = default_handshapes(), freer(default_handshapes(), 2.0)
+    variant = shapes.classes["L"][0]
+    factors = [draw_factors("L", shapes, seed=3, index=i) for i in range(200)]
+    angles = [[pose_of(variant, f, s)[:16] for f in factors] for s in (shapes, wide)]
+    narrow_spread, wide_spread = (np.std(a, axis=0).mean() for a in angles)
+    assert 1.5 * narrow_spread < wide_spread < 2.1 * narrow_spread, "limits of joints clip some"
+    widths = np.array([nearer(f, False).palm_width for f in factors])
+    assert 0.24 <= widths.min() < 0.26
+    assert 0.59 < widths.max() <= 0.62
+    assert np.array_equal(np.argsort(widths), np.argsort([f.palm_width for f in factors]))
+    assert turned(factors[0], 1.0) == factors[0]
+    assert turned(factors[0], 2.0).yaw == pytest.approx(1.4 * factors[0].yaw)
+    assert turned(factors[0], 2.0).roll == factors[0].roll
+
+
+def test_a_branch_is_read_from_a_word():
+    from teach import Branch
+
+    assert Branch.of("1,1.7:0.3") == Branch((1.0, 1.7), 0.3)
+    assert Branch.of("2") == Branch((2.0,), 0.0)
 
 
 IN_THE_SIMULATOR = """

@@ -1,34 +1,37 @@
 """Teach the reader of the package on an accelerator, from rendered letters that are made while it learns.
 
-    python tools/reader/teach.py OUT --start reader --keep 0.15 --minutes 8
-    python tools/reader/teach.py OUT --start reader --minutes 8 --photographs DIR DIR --photograph-minutes 1
+    python tools/reader/teach.py OUT --start reader --branches 1 1.7 1,1.7:0.3 --seconds 58
+    python tools/reader/teach.py OUT --start reader --branches 1 1.7 --seconds 58 --photographs DIR DIR
 
-Written to OUT: reader.safetensors, from letters alone, with a share of the weights it started from (Wortsman et al.,
-"Robust fine-tuning of zero-shot models", CVPR 2022), and, with photographs, mixed.safetensors, which goes on from where
-letters alone ended, and keeps nothing of the start. Minutes are of learning; compiling and the first letters take about
-one more. A slot of letters is rendered before every step, if the processes have filled one. What is learned in a minute
-depends on the machine, so another run ends with other weights. Needs numba-cuda beside the package.
+A branch is FREEDOM[,FREEDOM...][:POSING]: each goes on from the start, with letters whose joints stray so many times
+as far as the renderer's own law has them, and, with POSING, also learns to guess the joints' angles, which counts so
+much. Written to OUT: the end of each branch; reader.safetensors, the mean of the weights of the start and of all ends
+(Wortsman et al., "Model soups", ICML 2022); and, with photographs, mixed.safetensors, which goes on from the mean of
+the ends. Seconds are of learning, for each branch; compiling and the first letters take about half a minute more. A
+slot of letters is rendered before every step, if the processes have filled one. What is learned in a minute depends on
+the machine, so another run ends with other weights. Needs numba-cuda beside the package.
 """
 
 import argparse
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from batches import DEVICE, Batch, Batches, Letters, Photographs, shuffled
 from muon_at_once import MuonAtOnce
-from photograph_on_gpu import photograph
-from scenes import HANDS, SceneFeed, Scenes
+from scenes import HANDS, POSE, SceneFeed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 import surehand
 from surehand.alphabet import CLASSES
-from surehand.data import augment, load_external
+from surehand.data import Augmentation, augment
 from surehand.models import Classifier, build, load, save
 from surehand.models._reader import TRAINING_SIZE as SIZE
 from surehand.processors import cores
@@ -37,165 +40,156 @@ from surehand.train import RECIPES
 from surehand.train._batch_statistics import ENOUGH_BATCHES, settle
 from surehand.train._optimizers import muon
 
-DEVICE = "cuda"
 # Pixels a side of the images that the reader is given afterwards, out of which it looks closer.
 SIZE_IN_USE = 160
-SEED = 20_000_000
-# Letters kept on the accelerator, the oldest of which are replaced, and images a step.
-POOL, BATCH = 150_000, 2048
-# Hands turn, and come nearer, by more than the recipe has it: here nothing is learned by heart.
-AUGMENTATION = replace(RECIPES["letters"]["augmentation"], rotation=15.0, zoom=(0.8, 1.15), stretch=1.2, erasing=0.2)
-RATE, PHOTOGRAPH_RATE = 1.5e-2, 5e-3
+SEED = 30_000_000
+BATCH = 2048
+RATE, HEAD_RATE = 1e-2, 3e-3
 LABEL_SMOOTHING, WEIGHT_DECAY, DROPOUT = 0.05, 0.05, 0.2
 WARM_UP = 0.02  # of the time
 TELL_EVERY = 15.0  # seconds
 LETTERS_ALONE = "letters rendered by surehand; no photograph"
 
-# The next batch: uint8 pixels (n, h, w, 3) and labels (n,).
-Batches = Callable[[], tuple[Tensor, Tensor]]
+State = dict[str, Tensor]
 
 
-class Letters:
-    """Rendered letters in the accelerator's memory; more of them whenever the feed has some."""
+@dataclass(frozen=True)
+class Branch:
+    """One training from the start.
 
-    def __init__(self, feed: SceneFeed) -> None:
-        from hands_on_gpu import TILE, render_hands  # touches the accelerator, so not before the fork
+    Attributes:
+        freedoms: of the letters it draws, in equal parts.
+        posing: the weight of the mean squared error of guessed poses beside the cross-entropy.
+    """
 
-        self.feed, self.made = feed, 0
-        self._render = render_hands[(SIZE // TILE, SIZE // TILE, HANDS), (TILE, TILE)]
-        room = POOL - POOL % HANDS
-        self._pixels = torch.empty((room, SIZE, SIZE, 3), dtype=torch.uint8, device=DEVICE)
-        self._labels = torch.empty(room, dtype=torch.int64, device=DEVICE)
+    freedoms: tuple[float, ...]
+    posing: float = 0.0
 
-    def grow(self, wait: bool = False) -> None:
-        """Render a slot of scenes, if there is one or one is waited for."""
-        with self.feed.next(wait) as scenes:
-            if scenes is not None:
-                place = self.made % len(self._pixels)
-                self._pixels[place : place + HANDS] = self._pictures(scenes)
-                self._labels[place : place + HANDS] = torch.from_numpy(scenes.labels).to(DEVICE)
-                self.made += HANDS
+    @classmethod
+    def of(cls, text: str) -> "Branch":
+        """Read ``FREEDOM[,FREEDOM...][:POSING]``.
 
-    def some(self, count: int) -> tuple[Tensor, Tensor]:
-        """Any of them."""
-        chosen = torch.randint(min(self.made, len(self._pixels)), (count,), device=DEVICE)
-        return self._pixels[chosen], self._labels[chosen]
-
-    def _pictures(self, scenes: Scenes) -> Tensor:
-        hands = [torch.from_numpy(array).to(DEVICE) for array in scenes.hands()]
-        colour = torch.zeros((HANDS, SIZE, SIZE, 3), device=DEVICE)
-        coverage = torch.zeros((HANDS, SIZE, SIZE), device=DEVICE)
-        self._render(*hands, colour, coverage)
-        backgrounds = torch.from_numpy(scenes.backgrounds).to(DEVICE).float().permute(0, 3, 1, 2)
-        # Any background for any hand, half of them mirrored.
-        behind = backgrounds[torch.randint(len(backgrounds), (HANDS,), device=DEVICE)]
-        behind = torch.where(torch.rand(HANDS, 1, 1, 1, device=DEVICE) < 0.5, behind.flip(3), behind)
-        return photograph(behind, colour, coverage, torch.from_numpy(scenes.numbers).to(DEVICE))
+        >>> Branch.of("1,1.7:0.3")
+        Branch(freedoms=(1.0, 1.7), posing=0.3)
+        """
+        freedoms, _, posing = text.partition(":")
+        return cls(tuple(float(freedom) for freedom in freedoms.split(",")), float(posing or 0))
 
 
-class Photographs:
-    """Labelled photographs of several folders in the accelerator's memory."""
+class Pupil(nn.Module):
+    """The reader while it learns, with a head on either trunk that guesses poses and is thrown away afterwards."""
 
-    def __init__(self, folders: Sequence[str]) -> None:
-        self._sets = []
-        for folder in folders:
-            samples = load_external(folder, SIZE, CLASSES).all()
-            pixels = torch.from_numpy(np.array(samples.pixels)).to(DEVICE)
-            self._sets.append((pixels, torch.from_numpy(samples.labels).to(DEVICE)))
+    def __init__(self, start: State) -> None:
+        super().__init__()
+        self.reader: Any = build("reader", len(CLASSES), SIZE)
+        self.reader.load_state_dict(start)
+        self.heads = nn.ModuleList(nn.Linear(t.width, POSE) for t in (self.reader.plain, self.reader.residual))
 
-    def some(self, count: int) -> tuple[Tensor, Tensor]:
-        """Any of them, as many of each folder."""
-        parts = []
-        for pixels, labels in self._sets:
-            chosen = torch.randint(len(labels), (count // len(self._sets),), device=DEVICE)
-            parts.append((pixels[chosen], labels[chosen]))
-        pixels, labels = zip(*parts, strict=True)
-        return torch.cat(pixels), torch.cat(labels)
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits as `Reader.forward` gives them in training, and poses (n, POSE).
 
-
-def half_photographs(letters: Letters, photographs: Photographs) -> Batches:
-    """Batches of letters and photographs in equal parts, in no order."""
-
-    def batch() -> tuple[Tensor, Tensor]:
-        pixels, labels = zip(letters.some(BATCH // 2), photographs.some(BATCH // 2), strict=True)
-        order = torch.randperm(sum(map(len, labels)), device=DEVICE)
-        return torch.cat(pixels)[order], torch.cat(labels)[order]
-
-    return batch
+        Each image teaches one trunk, here the first half of a batch the plain one. The images of a batch are in no
+        order, so that places are as good as the coins of `Reader`.
+        """
+        reader, half = self.reader, len(images) // 2
+        width, output = reader.plain.width, reader.output
+        with torch.autocast(DEVICE, torch.bfloat16):
+            pixels = reader.normalise(images)
+            plain, residual = reader.plain(pixels[:half]), reader.residual(pixels[half:])
+            poses = torch.cat((self.heads[0](plain), self.heads[1](residual)))
+            first = F.linear(F.dropout(plain, DROPOUT), output.weight[:, :width], output.bias)
+            second = F.linear(F.dropout(residual, DROPOUT), output.weight[:, width:], output.bias)
+        return torch.cat((first, second)).float(), poses.float()
 
 
-def learn(model: nn.Module, batches: Batches, letters: Letters, *, seconds: float, rate: float) -> str:
+def learn(
+    pupil: Pupil,
+    batches: Batches,
+    letters: Letters,
+    *,
+    seconds: float,
+    posing: float,
+    augmentation: Augmentation,
+    first: int,
+) -> str:
     """Muon for so many seconds, at a rate that falls along a cosine to nothing; letters are rendered between steps.
+
+    Args:
+        pupil: is taught, in place.
+        batches: give what it learns from.
+        letters: grow.
+        seconds: of learning.
+        posing: see `Branch`.
+        augmentation: of all images.
+        first: number of the first step, by which augmentation is drawn.
 
     Returns:
         What was done, in a sentence.
     """
-    optimizer = MuonAtOnce(muon(model, rate, WEIGHT_DECAY).param_groups)
-    model.train()
-    begun, made, step = time.monotonic(), letters.made, 0
-    told, since, sums = begun, 0, torch.zeros(2, device=DEVICE)
+    optimizer = MuonAtOnce(muon(pupil.reader, RATE, WEIGHT_DECAY).param_groups)
+    head_optimizer = torch.optim.AdamW(pupil.heads.parameters(), lr=HEAD_RATE)
+    pupil.train()
+    begun, made, step = time.monotonic(), sum(letters.made.values()), 0
+    told, since, sums = begun, 0, torch.zeros(3, device=DEVICE)
     while (done := (time.monotonic() - begun) / seconds) < 1:
         letters.grow()
         factor = min(done / WARM_UP, 1.0) * 0.5 * (1 + math.cos(math.pi * done))
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
-        images, labels = _augmented(batches, step)
-        logits = logits_while_learning(model, images)
+        images, labels, poses = _augmented(batches(BATCH), augmentation, first + step)
+        logits, guesses = pupil(images)
         loss = F.cross_entropy(logits, labels, label_smoothing=LABEL_SMOOTHING)
+        known = ~poses.isnan()
+        error = ((guesses - poses.nan_to_num()).square() * known).sum() / known.sum()
         optimizer.zero_grad()
-        loss.backward()
+        head_optimizer.zero_grad()
+        (loss + posing * error).backward()
         optimizer.step()
-        sums += torch.stack([loss.detach(), (logits.argmax(1) == labels).float().mean()])
+        if posing > 0:
+            head_optimizer.step()
+        sums += torch.stack([loss.detach(), (logits.argmax(1) == labels).float().mean(), error.detach()])
         step, since = step + 1, since + 1
         if step % 8 == 0:
             torch.cuda.synchronize()  # time is measured here, and the accelerator must not lag behind
         if time.monotonic() - told > TELL_EVERY:
             told = time.monotonic()
-            mean_loss, accuracy = (sums / since).tolist()
-            speed, rendered = step * BATCH / (told - begun), (letters.made - made) / (told - begun)
+            mean_loss, accuracy, mean_error = (sums / since).tolist()
+            rendered = sum(letters.made.values()) - made
             print(
-                f"{told - begun:4.0f} s  {speed:6.0f} images/s  {rendered:5.0f} letters/s  "
-                f"loss {mean_loss:.3f}  accuracy {100 * accuracy:.2f} %",
+                f"{told - begun:4.0f} s  {step * BATCH / (told - begun):6.0f} images/s  "
+                f"{rendered / (told - begun):5.0f} letters/s  loss {mean_loss:.3f}  accuracy {100 * accuracy:.2f} %  "
+                f"poses {mean_error:.3f}",
                 flush=True,
             )
-            since, sums = 0, torch.zeros(2, device=DEVICE)
-    settle(model, range(ENOUGH_BATCHES), lambda i: logits_while_learning(model, _augmented(batches, step + i)[0]))
-    return f"{seconds:.0f} s, {step} steps of {BATCH}, {letters.made - made} letters rendered in that time"
+            since, sums = 0, torch.zeros(3, device=DEVICE)
+    settle(
+        pupil,
+        range(ENOUGH_BATCHES),
+        lambda i: pupil(_augmented(batches(BATCH), augmentation, first + step + i)[0]),
+    )
+    rendered = sum(letters.made.values()) - made
+    return f"{seconds:.0f} s, {step} steps of {BATCH}, {rendered} letters rendered in that time"
 
 
-def logits_while_learning(model: Any, images: Tensor) -> Tensor:
-    """What `Reader.forward` gives in training: each image teaches one trunk, here the first half of a batch the plain.
-
-    The images of a batch are in no order, so that places are as good as the coins of `Reader`.
-    """
-    half, width, output = len(images) // 2, model.plain.width, model.output
-    with torch.autocast(DEVICE, torch.bfloat16):
-        pixels = model.normalise(images)
-        plain = F.dropout(model.plain(pixels[:half]), DROPOUT)
-        residual = F.dropout(model.residual(pixels[half:]), DROPOUT)
-        first = F.linear(plain, output.weight[:, :width], output.bias)
-        second = F.linear(residual, output.weight[:, width:], output.bias)
-    return torch.cat((first, second)).float()
+def _augmented(batch: Batch, augmentation: Augmentation, step: int) -> tuple[Tensor, Tensor, Tensor]:
+    ids = np.arange(step * BATCH, step * BATCH + len(batch.labels), dtype=np.uint64)
+    return augment(batch.pixels, ids, seed=SEED, epoch=0, augmentation=augmentation), batch.labels, batch.poses
 
 
-def _augmented(batches: Batches, step: int) -> tuple[Tensor, Tensor]:
-    pixels, labels = batches()
-    ids = np.arange(step * BATCH, step * BATCH + len(labels), dtype=np.uint64)
-    return augment(pixels, ids, seed=SEED, epoch=0, augmentation=AUGMENTATION), labels
+def mean_of(states: Sequence[State]) -> State:
+    """The mean of several weights; what is no float is the first's."""
+    return {
+        name: torch.stack([state[name].float() for state in states]).mean(0) if tensor.is_floating_point() else tensor
+        for name, tensor in states[0].items()
+    }
 
 
-def between(model: nn.Module, start: dict[str, Tensor], keep: float) -> nn.Module:
-    """A reader with so large a share of the start in its weights."""
-    mixed = build("reader", len(CLASSES), SIZE_IN_USE)
-    here = {name: tensor.to("cpu") for name, tensor in model.state_dict().items()}
-    mixed.load_state_dict({n: t.lerp(start[n], keep) if t.is_floating_point() else t for n, t in here.items()})
-    return mixed
-
-
-def write(path: Path, model: nn.Module, metadata: dict[str, Any]) -> None:
-    """Save a reader with what it learned from."""
+def write(path: Path, state: State, metadata: dict[str, Any]) -> None:
+    """Save a reader, in half precision, with what it learned from."""
+    model = build("reader", len(CLASSES), SIZE_IN_USE)
+    model.load_state_dict(state)
     metadata = {**metadata, "surehand": surehand.__version__}
-    save(Classifier(model, "reader", CLASSES, SIZE_IN_USE, metadata=metadata), path)
+    save(Classifier(model, "reader", CLASSES, SIZE_IN_USE, metadata=metadata), path, half=True)
     print(f"{path}: {metadata['trained_by']}", flush=True)
 
 
@@ -203,52 +197,66 @@ def main() -> None:
     """Teach, and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--branches", type=Branch.of, nargs="+", required=True, metavar="FREEDOM[,FREEDOM...][:POSING]")
+    parser.add_argument("--seconds", type=float, required=True, help="of each branch")
     parser.add_argument("--start", default="reader", help="a classifier, such as an earlier reader")
-    parser.add_argument("--keep", type=float, default=0.15, help="share of the start in reader.safetensors")
     parser.add_argument("--photographs", nargs="*", default=[], help="folders of class folders")
-    parser.add_argument("--photograph-minutes", type=float, default=1.0)
+    parser.add_argument("--photograph-seconds", type=float, default=45.0)
     arguments = parser.parse_args()
     if torch.cuda.device_count() == 0:
         parser.error("there is no CUDA device; on a processor, use `surehand train letters:300:any --recipe letters`")
     torch.manual_seed(SEED)
     workers = max(1, cores() - 1)
-    feed = SceneFeed(SIZE, SEED, workers, slots=3 * workers)
+    freedoms = sorted({freedom for branch in arguments.branches for freedom in branch.freedoms})
+    feed = SceneFeed(SIZE, SEED, workers, 3 * workers, freedoms)
     source = load(arguments.start)
     start = source.model.state_dict()
-    model = build("reader", len(CLASSES), SIZE)
-    model.load_state_dict(start)
-    model = model.to(DEVICE).to(memory_format=torch.channels_last)
     arguments.out.mkdir(parents=True, exist_ok=True)
 
     photographs = Photographs(arguments.photographs) if arguments.photographs else None
     letters = Letters(feed)
     begun = time.monotonic()
-    while letters.made < 20 * HANDS:
+    while min(letters.made.values()) < 12 * HANDS:
         letters.grow(wait=True)
     torch.cuda.synchronize()
-    print(f"{letters.made} letters after {time.monotonic() - begun:.1f} s", flush=True)
+    print(f"{sum(letters.made.values())} letters after {time.monotonic() - begun:.1f} s", flush=True)
 
-    seconds = 60 * arguments.minutes
-    what = learn(model, lambda: letters.some(BATCH), letters, seconds=seconds, rate=RATE)
+    def taught(state: State, batches: Batches, number: int, **how: Any) -> tuple[State, str]:
+        pupil = Pupil(state).to(DEVICE).to(memory_format=torch.channels_last)
+        what = learn(pupil, batches, letters, first=number * 1_000_000, **how)
+        return {name: tensor.cpu() for name, tensor in pupil.reader.state_dict().items()}, what
+
     origin = {"start": arguments.start, "start_metadata": source.metadata, "rate": RATE, "renderer": RENDERER}
-    metadata = {
-        "data": LETTERS_ALONE,
-        "data_licence": "Apache-2.0",
-        "trained_by": f"tools/reader/teach.py: {what}",
-        "training": {**origin, "keep": arguments.keep},
-    }
-    write(arguments.out / "reader.safetensors", between(model, start, arguments.keep), metadata)
+    alone = {"data": LETTERS_ALONE, "data_licence": "Apache-2.0", "training": origin}
+    ends, told = [], []
+    for number, branch in enumerate(arguments.branches, 1):
+        batches = partial(letters.some, freedoms=branch.freedoms)
+        how = {
+            "seconds": arguments.seconds,
+            "posing": branch.posing,
+            "augmentation": RECIPES["letters"]["augmentation"],
+        }
+        end, what = taught(start, batches, number, **how)
+        ends.append(end)
+        told.append(f"{branch}: {what}")
+        write(arguments.out / f"branch{number}.safetensors", end, {**alone, "trained_by": f"teach.py, {told[-1]}"})
+    metadata = {**alone, "trained_by": f"teach.py, mean of the start and of {len(ends)} branches: {'; '.join(told)}"}
+    write(arguments.out / "reader.safetensors", mean_of([start, *ends]), metadata)
     if photographs:
-        seconds, batches = 60 * arguments.photograph_minutes, half_photographs(letters, photographs)
-        what = learn(model, batches, letters, seconds=seconds, rate=PHOTOGRAPH_RATE)
+
+        def half(count: int) -> Batch:
+            return shuffled([letters.some(count // 2, freedoms), photographs.some(count // 2)])
+
+        augmentation = RECIPES["letters-and-photographs"]["augmentation"]
+        how = {"seconds": arguments.photograph_seconds, "posing": 0.0, "augmentation": augmentation}
+        mixed, what = taught(mean_of(ends), half, 50, **how)
         metadata = {
             "data": "rendered letters and photographs",
             "data_licence": "the photographs' own",
-            "trained_by": f"{metadata['trained_by']}; then with photographs, {what}",
-            "training": {**origin, "photograph_rate": PHOTOGRAPH_RATE},
+            "trained_by": f"teach.py, from the mean of {len(ends)} branches, half of each batch photographs: {what}",
+            "training": origin,
         }
-        write(arguments.out / "mixed.safetensors", between(model, start, 0.0), metadata)
+        write(arguments.out / "mixed.safetensors", mixed, metadata)
     feed.close()
 
 

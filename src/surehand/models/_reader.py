@@ -12,7 +12,7 @@ from ._trunks import PlainTrunk, ResidualTrunk
 
 # Pixels a side of what either network is shown, whatever the size of the images. Larger in training, where augmentation
 # also zooms out: hands have about the same size in pixels.
-EVALUATION_SIZE, TRAINING_SIZE = 80, 96
+EVALUATION_SIZE, TRAINING_SIZE = 84, 96
 
 
 class Reader(nn.Module):
