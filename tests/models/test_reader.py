@@ -15,7 +15,7 @@ def test_parameters(name, parameters, limit):
     assert sum(parameter.numel() for parameter in blank(name, 29, 96).parameters()) == parameters <= limit
 
 
-@pytest.mark.parametrize(("name", "size", "operations"), [("reader", 160, 0.536e9), ("small_reader", 64, 0.2125e9)])
+@pytest.mark.parametrize(("name", "size", "operations"), [("reader", 160, 0.599e9), ("small_reader", 64, 0.2125e9)])
 def test_operations(name, size, operations):
     model = blank(name, 29, size).eval()
     with FlopCounterMode(display=False) as counter:
@@ -88,7 +88,7 @@ def test_glances_at_the_image_then_looks_twice_at_the_hand(unlike_new):
     image = torch.full((3, 64, 64), 0.5, dtype=torch.double)
     image[:, 8:24, 30:50] = noise[:, 8:24, 30:50]
     pixels = (image - 0.5) / 0.25
-    maps = plain_maps(state, reduced(pixels, 0.5, 0.5, 1.0, 80)[None], "plain", (2, 2, 2, 2))
+    maps = plain_maps(state, reduced(pixels, 0.5, 0.5, 1.0, 84)[None], "plain", (2, 2, 2, 2))
     length = maps[0].norm(dim=0)
     weight = (length / 2).exp() / (length / 2).exp().sum()
     places = [(i + 0.5) / len(length) for i in range(len(length))]
@@ -96,7 +96,7 @@ def test_glances_at_the_image_then_looks_twice_at_the_hand(unlike_new):
     y = sum(float(weight[i].sum()) * place for i, place in enumerate(places))
     side = min(max(1.4 * math.exp(5.0 * float(length.mean() / length.max()) - 2.0), 0.3), 1.0)
     assert 0.3 < side < 0.9, "an image that shows what the window does"
-    hand = reduced(pixels, x, y, side, 80)[None]
+    hand = reduced(pixels, x, y, side, 84)[None]
     looks = [residual(state, view, "residual", (1, 2, 2, 1)) for view in (hand, hand.flip(3))]
     features = maps.mean((2, 3)), (looks[0] + looks[1]) / 2
     weights = state["output.weight"].split((288, 152), dim=1)

@@ -97,7 +97,9 @@ class Letters:
 
 
 def before_others(behind: Tensor, colour: Tensor, coverage: Tensor, share: float) -> Tensor:
-    """Backgrounds, a share of which get a part of one of the hands, too large to be read: skin that is no letter.
+    """Backgrounds, a share of which get a part of one of the hands, nearly always too large to be read.
+
+    Skin that is no letter stands behind the hand then, as a face or an arm may.
 
     Args:
         behind: linear light (n, 3, s, s).

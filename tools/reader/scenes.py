@@ -3,9 +3,10 @@
 A process draws factors, poses hands and paints backgrounds, the parts of `surehand.render` that are Python, and leaves
 them in one of several slots of shared memory. Start the feed before anything touches the accelerator: processes are
 forked. Backgrounds are not those of the same hands: a person in one need not have the skin of the hand before it.
-Letters are freer, and most are nearer, than the renderer's own law has them (docs/results.md, section 5).
+Most hands are nearer than the renderer's own law has them, and they may be freer (docs/results.md, section 5).
 """
 
+import itertools
 import mmap
 import multiprocessing
 import os
@@ -29,6 +30,8 @@ from surehand.render._skin import skin_of
 # Hands in a slot, for so many backgrounds: to paint one takes longer than to pose a hand.
 HANDS, BACKGROUNDS = len(CLASSES) * 18, len(CLASSES) * 6
 POSE = 27
+# Palms over the image's width, in the renderer's law, and at least in most of the pictures here.
+SMALLEST_PALM, LARGEST_PALM, _NEAR_PALM = 0.16, 0.62, 0.24
 _CAPSULES = 29
 # An absent hand is of capsules that no ray meets.
 _NOWHERE = -1e6
@@ -46,7 +49,7 @@ class Scenes:
     numbers: np.ndarray  # float32 (HANDS, len(NUMBERS))
     labels: np.ndarray  # int64 (HANDS,)
     freedom: np.ndarray  # float64 (1,)
-    poses: np.ndarray  # float32 (HANDS, POSE): angles of joints, directions of fingers and palm; nan without a hand
+    poses: np.ndarray  # float32 (HANDS, POSE): see `pose_of`; nan for `nothing`
     backgrounds: np.ndarray  # float16 (BACKGROUNDS, size, size, 3), linear light
 
     @classmethod
@@ -75,14 +78,16 @@ class Scenes:
         return self.rows, self.sleeves, self.views, self.lights, self.skins
 
     def fill(self, seed: int, size: int, freedom: float) -> None:
-        """Scenes of all classes in turn, of the persons of one seed; `freedom` as in `freer`."""
+        """Scenes of all classes in turn, of the persons of one seed; `freedom` as in `freer` and `turned`."""
         shapes = freer(default_handshapes(), freedom)
         self.freedom[0] = freedom
         for i in range(HANDS):
             name, index = picture_of(i)
             factors = turned(draw_factors(name, shapes, seed=seed, index=index), freedom)
             if i % 4:  # a reader looks closer at small hands, so most need not be small
-                factors = nearer(factors, back_light=factors.back_light and i % 2 == 1)
+                factors = nearer(factors)
+            if i % 4 == 2:  # and silhouettes are seldom photographed
+                factors = replace(factors, back_light=False)
             self.labels[i], self.numbers[i] = CLASSES.index(name), numbers_of(factors)
             if i < BACKGROUNDS:
                 self.backgrounds[i] = background_of(factors, size)
@@ -112,11 +117,10 @@ def turned(factors: Factors, freedom: float) -> Factors:
     return replace(factors, pitch=further * factors.pitch, yaw=further * factors.yaw)
 
 
-def nearer(factors: Factors, back_light: bool) -> Factors:
+def nearer(factors: Factors) -> Factors:
     """A hand as if its palm had been drawn from 0.24 of the image on, log-uniform as in the renderer's law."""
-    smallest, largest = 0.16, 0.62
-    place = np.log(factors.palm_width / smallest) / np.log(largest / smallest)
-    return replace(factors, palm_width=float(0.24 * (largest / 0.24) ** place), back_light=back_light)
+    place = np.log(factors.palm_width / SMALLEST_PALM) / np.log(LARGEST_PALM / SMALLEST_PALM)
+    return replace(factors, palm_width=float(_NEAR_PALM * (LARGEST_PALM / _NEAR_PALM) ** place))
 
 
 def pose_of(variant: Variant, factors: Factors, shapes: Handshapes) -> np.ndarray:
@@ -153,13 +157,15 @@ class SceneFeed:
 
     def _work(self, number: int) -> None:
         os.nice(5)
-        made = number
-        while True:
+        for round_ in itertools.count():
             slot = self._free.get()
-            turn = number + made // self.workers
-            self.slots[slot].fill(self.seed + made, self.size, self.freedoms[turn % len(self.freedoms)])
+            self.slots[slot].fill(*self.task(number, round_))
             self._ready.put(slot)
-            made += self.workers
+
+    def task(self, number: int, round_: int) -> tuple[int, int, float]:
+        """Seed, size and freedom of what a process fills in one of its rounds."""
+        freedom = self.freedoms[(number + round_) % len(self.freedoms)]
+        return self.seed + number + round_ * self.workers, self.size, freedom
 
     @contextmanager
     def next(self, wait: bool) -> Iterator[Scenes | None]:

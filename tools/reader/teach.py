@@ -13,6 +13,7 @@ the machine, so another run ends with other weights. Needs numba-cuda beside the
 """
 
 import argparse
+import hashlib
 import math
 import time
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ from torch.nn import functional as F
 import surehand
 from surehand.alphabet import CLASSES
 from surehand.data import Augmentation, augment
-from surehand.models import Classifier, build, load, save
+from surehand.models import Classifier, build, find_classifier, load, save
 from surehand.models._reader import TRAINING_SIZE as SIZE
 from surehand.processors import cores
 from surehand.render import RENDERER
@@ -58,7 +59,8 @@ class Branch:
     """One training from the start.
 
     Attributes:
-        freedoms: of the letters it draws, in equal parts.
+        freedoms: of the letters it draws, in equal parts: how many times as far as usual joints stray; hands are turned
+            further with it.
         posing: the weight of the mean squared error of guessed poses beside the cross-entropy.
     """
 
@@ -112,7 +114,9 @@ def learn(
     augmentation: Augmentation,
     first: int,
 ) -> str:
-    """Muon for so many seconds, at a rate that falls along a cosine to nothing; letters are rendered between steps.
+    """Muon for so many seconds, at a rate that rises for a moment and falls along a cosine to nothing.
+
+    Letters are rendered between steps. The heads learn at a rate of their own, which stays.
 
     Args:
         pupil: is taught, in place.
@@ -168,7 +172,7 @@ def learn(
         lambda i: pupil(_augmented(batches(BATCH), augmentation, first + step + i)[0]),
     )
     rendered = sum(letters.made.values()) - made
-    return f"{seconds:.0f} s, {step} steps of {BATCH}, {rendered} letters rendered in that time"
+    return f"{seconds:.0f} s, {step} steps of {BATCH}, {rendered} letters of all freedoms rendered in that time"
 
 
 def _augmented(batch: Batch, augmentation: Augmentation, step: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -199,17 +203,19 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--branches", type=Branch.of, nargs="+", required=True, metavar="FREEDOM[,FREEDOM...][:POSING]")
     parser.add_argument("--seconds", type=float, required=True, help="of each branch")
-    parser.add_argument("--start", default="reader", help="a classifier, such as an earlier reader")
+    parser.add_argument("--start", default="reader", help="a reader that was taught on rendered letters alone")
     parser.add_argument("--photographs", nargs="*", default=[], help="folders of class folders")
     parser.add_argument("--photograph-seconds", type=float, default=45.0)
     arguments = parser.parse_args()
     if torch.cuda.device_count() == 0:
         parser.error("there is no CUDA device; on a processor, use `surehand train letters:300:any --recipe letters`")
+    source, digest = load(arguments.start), hashlib.sha256(find_classifier(arguments.start).read_bytes()).hexdigest()
+    if source.architecture != "reader" or source.metadata.get("data") != LETTERS_ALONE:
+        parser.error(f"{arguments.start} is no reader that was taught on rendered letters alone; name one that is")
     torch.manual_seed(SEED)
     workers = max(1, cores() - 1)
     freedoms = sorted({freedom for branch in arguments.branches for freedom in branch.freedoms})
     feed = SceneFeed(SIZE, SEED, workers, 3 * workers, freedoms)
-    source = load(arguments.start)
     start = source.model.state_dict()
     arguments.out.mkdir(parents=True, exist_ok=True)
 
@@ -226,7 +232,7 @@ def main() -> None:
         what = learn(pupil, batches, letters, first=number * 1_000_000, **how)
         return {name: tensor.cpu() for name, tensor in pupil.reader.state_dict().items()}, what
 
-    origin = {"start": arguments.start, "start_metadata": source.metadata, "rate": RATE, "renderer": RENDERER}
+    origin = {"start": digest, "start_metadata": source.metadata, "rate": RATE, "renderer": RENDERER}
     alone = {"data": LETTERS_ALONE, "data_licence": "Apache-2.0", "training": origin}
     ends, told = [], []
     for number, branch in enumerate(arguments.branches, 1):

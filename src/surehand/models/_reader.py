@@ -23,7 +23,7 @@ class Reader(nn.Module):
     with small hands (docs/results.md, section 5). Logits are linear in the features, so the mean is taken of these. In
     training each image, whole, teaches one network.
 
-    2,955,701 parameters with 29 classes, at any image size; 0.54 GFLOP (2 per multiply-add) at 160.
+    2,955,701 parameters with 29 classes, at any image size; 0.60 GFLOP (2 per multiply-add) at 160.
 
     Args:
         classes: number of logits, k.
