@@ -37,7 +37,10 @@ def progress(folder: Path) -> tuple[int, int]:
     path = folder / "checkpoint.safetensors"
     if not path.exists():
         return 0, 0
-    state = checkpoints.read(path).progress["state"]
+    # safe_open opens a path twice; the run may replace the file in between.
+    snapshot = folder.parent / "snapshot.safetensors"
+    snapshot.write_bytes(path.read_bytes())
+    state = checkpoints.read(snapshot).progress["state"]
     return state["epoch"], state["step"]
 
 
