@@ -1,8 +1,10 @@
 """What teaches the reader on an accelerator, against what the package does on a processor."""
 
+import argparse
 import copy
 import itertools
 import os
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -254,6 +256,9 @@ def test_a_branch_is_read_from_a_word():
 
     assert Branch.of("1,1.7:0.3") == Branch((1.0, 1.7), 0.3)
     assert Branch.of("2") == Branch((2.0,), 0.0)
+    for wrong in ("", "wide", "1,", "0", "1:much", "1:-1", "nan"):
+        with pytest.raises(argparse.ArgumentTypeError, match=re.escape(f"as in 1,1.7:0.3; got {wrong!r}")):
+            Branch.of(wrong)
 
 
 IN_THE_SIMULATOR = """

@@ -71,11 +71,22 @@ class Branch:
     def of(cls, text: str) -> "Branch":
         """Read ``FREEDOM[,FREEDOM...][:POSING]``.
 
+        Raises:
+            ArgumentTypeError: not of this form, a freedom that is not above 0, or a weight below 0.
+
         >>> Branch.of("1,1.7:0.3")
         Branch(freedoms=(1.0, 1.7), posing=0.3)
         """
         freedoms, _, posing = text.partition(":")
-        return cls(tuple(float(freedom) for freedom in freedoms.split(",")), float(posing or 0))
+        try:
+            branch = cls(tuple(float(freedom) for freedom in freedoms.split(",")), float(posing or 0))
+        except ValueError:
+            branch = cls(())
+        if not branch.freedoms or not min(branch.freedoms) > 0 or not branch.posing >= 0:
+            raise argparse.ArgumentTypeError(
+                f"a branch is freedoms above 0 and at most one weight from 0 on, as in 1,1.7:0.3; got {text!r}"
+            )
+        return branch
 
 
 class Pupil(nn.Module):

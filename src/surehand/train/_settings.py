@@ -113,8 +113,8 @@ _BY_ARCHITECTURE: dict[str, dict[str, Any]] = {
     "zoo-pvt_v2_b0": {"learning_rate": 3e-4},
 }
 
-# Letters without end are varied already, and what augmentation adds is learned in place of letters: with little of it,
-# and with colours as they are, readers read more hands before things and rooms (docs/results.md, section 5).
+# Letters without end are varied already, and what augmentation adds is learned in place of letters: the less of it, the
+# more photographs a small network read, and colours as they are gave most (docs/results.md, section 5).
 _LITTLE = Augmentation(
     rotation=4.0,
     shift=0.06,
