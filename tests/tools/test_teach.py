@@ -47,7 +47,7 @@ def test_photographs_are_those_of_the_processor(moved):
         if factors.back_light:
             light = light * np.float32(1.3) + np.float32(0.25)
         rendering.cover_with(light, colour, coverage, rendering._hand_gain(colour, coverage, factors))
-        wanted.append(rendering._photograph(light, factors))
+        wanted.append(rendering.photograph(light, factors))
     lights, colours, coverages, numbers = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*given, strict=True))
     taken = photograph(lights.permute(0, 3, 1, 2), colours, coverages, numbers).numpy()
     difference = np.abs(taken.astype(int) - np.array(wanted)).mean((1, 2, 3))

@@ -20,7 +20,8 @@ from surehand.progress import Progress, silent
 from ._background import background
 from ._classes import class_name
 from ._factors import Factors, draw_factors
-from ._hand import render_hand
+from ._first import compile_beside
+from ._hand import Hand, render_hand
 from ._hand_rows import FOREARM_PART, PALM_PART, vector
 from ._handshapes import Handshapes, default_handshapes
 from ._picture_kernels import blur, cover_with, linear_to_srgb, picture_style, smear, total_luminance
@@ -28,7 +29,7 @@ from ._scene import Scene, project, scene_of
 from ._skin import skin_of, tone_albedo
 
 # The version of the pictures: raise it whenever the same seed gives other pictures, so that no cache shows old ones.
-RENDERER = 14
+RENDERER = 15
 
 SMALLEST, LARGEST = 16, 2048
 # Below this size four rays are sent through every pixel, above only where the picture changes.
@@ -115,27 +116,19 @@ def render(
     shapes = shapes or default_handshapes()
     factors = draw_factors(name, shapes, seed=seed, index=index, fixed=fixed)
     scene = scene_of(name, factors, shapes, size)
+    hand = None if scene is None else _hand_of(scene, factors, size)
     light = background_of(factors, size)
-    parts: NDArray[np.uint8] = np.zeros((size, size), np.uint8)
-    joints, visible = np.full((21, 2), np.nan), np.zeros(21, bool)
     if factors.back_light:
         # Behind a hand in back light it is bright.
         light = light * np.float32(1.3) + np.float32(0.25)
-    if scene is not None:
-        samples, block = (2, 1) if size < _ALL_FOUR_RAYS_BELOW else (1, round(size / _LIGHT_RESOLUTION))
-        colour, coverage, parts, depth = render_hand(
-            scene.capsules,
-            scene.sleeve,
-            vector(scene.view),
-            vector(scene.light),
-            vector(skin_of(factors)),
-            samples,
-            block,
-        )
-        cover_with(light, colour, coverage, _hand_gain(colour, coverage, factors))
-        joints, visible = _joints(scene, parts, depth)
+    parts: NDArray[np.uint8] = np.zeros((size, size), np.uint8)
+    joints, visible = np.full((21, 2), np.nan), np.zeros(21, bool)
+    if hand is not None:
+        cover_with(light, hand.colour, hand.coverage, _hand_gain(hand, factors))
+        parts = hand.parts
+        joints, visible = _joints(scene, parts, hand.depth)
     mask = (parts > 0) & (parts != FOREARM_PART)
-    return Rendering(_photograph(light, factors), name, mask, parts, _box(mask), joints, visible, factors)
+    return Rendering(photograph(light, factors), name, mask, parts, _box(mask), joints, visible, factors)
 
 
 def background_of(factors: Factors, size: int) -> Float32[np.ndarray, "{size} {size} 3"]:
@@ -156,9 +149,16 @@ def check_size(size: int) -> None:
         raise UsageError(f"size must lie in {SMALLEST} to {LARGEST} pixels; got {size}")
 
 
-def _hand_gain(colour: NDArray[np.float32], coverage: NDArray[np.float32], factors: Factors) -> float:
+def _hand_of(scene: Scene, factors: Factors, size: int) -> Hand:
+    samples, block = (2, 1) if size < _ALL_FOUR_RAYS_BELOW else (1, round(size / _LIGHT_RESOLUTION))
+    compile_beside()
+    view, light, skin = vector(scene.view), vector(scene.light), vector(skin_of(factors))
+    return render_hand(scene.capsules, scene.sleeve, view, light, skin, samples, block)
+
+
+def _hand_gain(hand: Hand, factors: Factors) -> float:
     """How much brighter than modelled the hand is lit."""
-    mean = total_luminance(colour) / max(float(coverage.sum()), 1.0)
+    mean = total_luminance(hand.colour) / max(float(hand.coverage.sum()), 1.0)
     gain = (_HAND_TARGET / max(mean, 0.005)) ** _HAND_POWER
     return gain * (_BACK_LIT if factors.back_light else 1.0)
 
@@ -169,7 +169,7 @@ def _frame_gain(light: NDArray[np.float32], factors: Factors) -> float:
     return float(factors.exposure * (_FRAME_TARGET / max(mean, 0.005)) ** _FRAME_POWER)
 
 
-def _photograph(light: NDArray[np.float32], factors: Factors) -> NDArray[np.uint8]:
+def photograph(light: NDArray[np.float32], factors: Factors) -> NDArray[np.uint8]:
     """Lens, sensor, picture style and JPEG file."""
     size = light.shape[0]
     image = blur(linear_to_srgb(light, _frame_gain(light, factors)), factors.blur * size)

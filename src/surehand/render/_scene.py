@@ -101,16 +101,18 @@ def bend(variant: Variant, factors: Factors, shapes: Handshapes) -> tuple[NDArra
 
 
 def _idle_variant(factors: Factors, shapes: Handshapes) -> Variant:
-    """A relaxed hand in any orientation, drawn from the picture's own joint noise."""
+    """A relaxed hand, often open, upright in half of the pictures, drawn from the picture's own joint noise."""
     idle = shapes.idle
     u = uniforms(repr(factors.joint_noise), "idle", ids=np.zeros(1, np.uint64), columns=16)[0]
-    curl = np.clip(u[:4, None] * 0.4 + u[4], 0, 1)  # fingers curl together
+    curl = np.clip(0.4 * u[:4, None] + 1.3 * u[4] - 0.35, 0, 1)  # fingers curl together
     flexion = idle.fingers[:, 0] + (idle.fingers[:, 1] - idle.fingers[:, 0]) * curl  # (4, 3)
+    abduction = (0.3 + 0.8 * u[14]) * idle.abduction
     thumb = idle.thumb[:, 0] + (idle.thumb[:, 1] - idle.thumb[:, 0]) * u[5:10]
-    turn = _rotation(*(360.0 * (u[10:13] - 0.5)))
+    reach = np.array([120.0, 360.0, 120.0]) if u[13] < 0.5 else np.full(3, 360.0)
+    turn = _rotation(*(reach * (u[10:13] - 0.5)))
     return Variant(
         weight=1.0,
-        fingers=np.column_stack([flexion, idle.abduction]),
+        fingers=np.column_stack([flexion, abduction]),
         thumb=thumb,
         orientation=turn,
         forearm=-turn[:, 1],
