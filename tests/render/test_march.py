@@ -266,10 +266,36 @@ def test_samples_share_the_light_of_the_first_that_sees_their_surface(depths, ca
     assert met[:, columns.LIT].tolist() == [float(place > 0) for place in expected]
 
 
+@pytest.mark.parametrize("block", [1, 2, 5])
+def test_light_is_evened_out_over_as_many_pixels_as_share_it_but_not_across_parts_or_gaps_in_depth(block):
+    size, random = 9, np.random.default_rng(block)
+    pixels = np.flatnonzero(random.random(size * size) < 0.8) + 2 * size
+    pixels = np.sort(np.append(pixels, pixels[::7]))  # of some of them more than one ray, of which the first counts
+    rows = np.stack([row((0, 0, 0), (0, 1, 0), 0.1, 0.1, part=part) for part in (1, 2)]).astype(np.float32)
+    met, owners = np.zeros((len(pixels), columns.MET_COLUMNS), np.float32), np.zeros((len(pixels), 4), np.int32)
+    owners[:, columns.PIXEL], owners[:, columns.NEAREST] = pixels, pixels % size > 5
+    met[:, columns.DEPTH] = 3.0 + 1.0 * (pixels // size > 8)
+    first = np.append(True, pixels[1:] != pixels[:-1])
+    light = [columns.OPEN, columns.LIT]
+    met[:, light] = random.random((len(pixels), 2))
+    expected = met[:, light].astype(np.float64)
+    surface = np.stack([owners[:, columns.NEAREST], met[:, columns.DEPTH]], 1)
+    for axis in (0, 1):  # along rows, then along columns
+        along, across = (pixels % size, pixels // size)[:: 1 - 2 * axis]
+        near = (abs(along[:, None] - along) <= block // 2) & (across[:, None] == across)
+        near &= (surface[:, None] == surface).all(2) & (
+            first & (pixels[:, None] != pixels) | np.eye(len(pixels), dtype=bool)
+        )
+        expected = near @ expected / near.sum(1, keepdims=True)
+    kernels.soften(rows, size, block, met, owners, len(pixels))
+    assert_allclose(met[:, light], expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("samples", [1, 2])
 def test_pixels_are_the_same_in_whichever_band_they_are_rendered(monkeypatch, samples):
+    # Where pixels share their light, it is evened out within a band.
     seen, factors = scene("L", size=60)
-    given = seen.capsules, seen.sleeve, vector(seen.view), vector(seen.light), vector(skin_of(factors)), samples, 2
+    given = seen.capsules, seen.sleeve, vector(seen.view), vector(seen.light), vector(skin_of(factors)), samples, 1
     at_once = render_hand(*given)
     assert at_once.coverage.mean() > 0.05
     monkeypatch.setattr(_hand, "_MOST_RAYS", 1)

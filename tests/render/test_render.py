@@ -211,3 +211,4 @@ def test_idle_hands_are_seen_from_all_sides():
     for axis in (turns[:, 1, 1], turns[:, 2, 2]):  # fingers up or down; palm or back towards the camera
         assert axis.min() < -0.9
         assert axis.max() > 0.9
+    assert (turns[:, 1, 1] > 0.5).mean() > 0.45, "upright more often than a quarter, as any turn would have it"

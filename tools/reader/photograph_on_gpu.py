@@ -1,6 +1,6 @@
 """What `surehand.render` does to a rendered hand until it is a photograph, for many images at once, by torch.
 
-The same steps in the same order as `_render._photograph`, with torch's own random numbers for the grain, and files of
+The same steps in the same order as `_render.photograph`, with torch's own random numbers for the grain, and files of
 JPEG computed rather than written: colour transform, 4:2:0, cosine transform, rounding, and back.
 """
 

@@ -8,7 +8,8 @@ from . import sheet, truth_sheet
 
 def main(folder: str) -> None:
     """Write ``letters.png``, eight pictures a class, and ``truth.png``, the ground truth, into a folder."""
-    sheet(Path(folder, "letters.png"))
+    # Large enough to be read at a glance, and not as silhouettes.
+    sheet(Path(folder, "letters.png"), fixed={"scenes": "near", "back_light": False})
     # Hands large enough for their joints, in the middle.
     truth_sheet(Path(folder, "truth.png"), fixed={"palm_width": 0.3, "place_x": 0.5, "place_y": 0.45})
 

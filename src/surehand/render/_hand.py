@@ -6,12 +6,14 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy.typing import NDArray
 
+from ._compile_beside import compile_beside
 from ._hand_rows import MET_COLUMNS, OCCLUSION, OWNER_COLUMNS, SIZE
-from ._march_kernels import TILE, cover, find_normals, march, see_lamp, see_sky
+from ._march_kernels import TILE, cover, find_normals, march, see_lamp, see_sky, soften
 from ._paint_kernels import edges, paint
 
-# Rays that are on their way together, at most, but for one row of tiles: what is known of them is held in memory.
-_MOST_RAYS = 100_000
+# Rays that are on their way together, at most, but for one row of tiles: what is known of them is held in memory, 64
+# bytes each.
+_MOST_RAYS = 400_000
 
 
 class Hand(NamedTuple):
@@ -58,6 +60,7 @@ def render_hand(
     assert len(rows) <= 32, "a tile keeps a bit for each capsule"
     singles = rows.astype(np.float32)
     covered = cover(singles, sleeve_at, view)
+    compile_beside()
     _send_rays(hand, np.ones((size, size), np.bool_), singles, sleeve_at, view, light, skin, samples, block, covered)
     if samples == 1:
         again = edges(hand.parts, hand.depth)
@@ -78,7 +81,7 @@ def _send_rays(
     block: int,
     covered: tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.float32]],
 ) -> None:
-    """Render the wanted pixels, some rows of tiles at a time."""
+    """Render the wanted pixels, some rows of tiles at a time; what shares light is evened out within these."""
     side = len(covered[0])
     rays = samples * samples
     band = max(1, _MOST_RAYS // (side * TILE * TILE * rays))
@@ -94,4 +97,6 @@ def _send_rays(
         find_normals(rows, sleeve_at, covered[0], first * side, met, owners, ends)
         see_sky(rows, sleeve_at, light[OCCLUSION], met, owners, ends)
         see_lamp(rows, sleeve_at, light, met, owners, ends)
+        if block > 1:
+            soften(rows, len(wanted), block, met, owners, ends[-1])
         paint(rows, sleeve_at, light, skin, rays, met, owners, ends[-1], *hand)

@@ -600,6 +600,44 @@ def see_lamp(rows, sleeve_at, light, met, owners, ends):
         start = end
 
 
+@_kernel
+def soften(rows, size, block, met, owners, count):
+    """Even out the light in `met`, along rows and then along columns, over about as many pixels as share it.
+
+    What is constant within squares becomes nearly linear between them; else the edges of shadows would be stairs.
+
+    Args:
+        rows: as `render_hand` takes them.
+        size: of the picture.
+        block: as `march` takes it.
+        met, owners: what the kernels above wrote of `count` rays.
+    """
+    top, bottom = size, 0
+    for h in range(count):
+        row = owners[h, PIXEL] // size
+        top, bottom = min(top, row), max(bottom, row + 1)
+    # The first ray of every pixel.
+    rays = np.full((max(bottom - top, 0), size), -1, np.int32)
+    for h in range(count - 1, -1, -1):
+        rays[owners[h, PIXEL] // size - top, owners[h, PIXEL] % size] = h
+    before = np.empty((count, 2), np.float32)
+    for down, right in ((0, 1), (1, 0)):
+        for h in range(count):
+            before[h, 0], before[h, 1] = met[h, OPEN], met[h, LIT]
+        for h in range(count):
+            row, column = owners[h, PIXEL] // size - top, owners[h, PIXEL] % size
+            sky, lamp, number = before[h, 0], before[h, 1], _1
+            for step in range(-(block // 2), block // 2 + 1):
+                r, c = row + step * down, column + step * right
+                if step == 0 or r < 0 or r >= bottom - top or c < 0 or c >= size or rays[r, c] < 0:
+                    continue
+                other = rays[r, c]
+                alike = rows[owners[other, NEAREST], PART] == rows[owners[h, NEAREST], PART]
+                if alike and abs(met[other, DEPTH] - met[h, DEPTH]) <= _SHARED_DEPTH:
+                    sky, lamp, number = sky + before[other, 0], lamp + before[other, 1], number + _1
+            met[h, OPEN], met[h, LIT] = sky / number, lamp / number
+
+
 @_inner
 def _places(start, end, met, owners, s):
     """Points and normals of the places of a tile whose light is looked for; how many there are."""

@@ -20,16 +20,16 @@ from surehand.progress import Progress, silent
 from ._background import background
 from ._classes import class_name
 from ._factors import Factors, draw_factors
-from ._first import compile_beside
 from ._hand import Hand, render_hand
 from ._hand_rows import FOREARM_PART, PALM_PART, vector
 from ._handshapes import Handshapes, default_handshapes
+from ._march_kernels import TILE
 from ._picture_kernels import blur, cover_with, linear_to_srgb, picture_style, smear, total_luminance
 from ._scene import Scene, project, scene_of
 from ._skin import skin_of, tone_albedo
 
 # The version of the pictures: raise it whenever the same seed gives other pictures, so that no cache shows old ones.
-RENDERER = 15
+RENDERER = 16
 
 SMALLEST, LARGEST = 16, 2048
 # Below this size four rays are sent through every pixel, above only where the picture changes.
@@ -150,8 +150,7 @@ def check_size(size: int) -> None:
 
 
 def _hand_of(scene: Scene, factors: Factors, size: int) -> Hand:
-    samples, block = (2, 1) if size < _ALL_FOUR_RAYS_BELOW else (1, round(size / _LIGHT_RESOLUTION))
-    compile_beside()
+    samples, block = (2, 1) if size < _ALL_FOUR_RAYS_BELOW else (1, min(round(size / _LIGHT_RESOLUTION), TILE))
     view, light, skin = vector(scene.view), vector(scene.light), vector(skin_of(factors))
     return render_hand(scene.capsules, scene.sleeve, view, light, skin, samples, block)
 

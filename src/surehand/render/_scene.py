@@ -101,7 +101,7 @@ def bend(variant: Variant, factors: Factors, shapes: Handshapes) -> tuple[NDArra
 
 
 def _idle_variant(factors: Factors, shapes: Handshapes) -> Variant:
-    """A relaxed hand, often open, upright in half of the pictures, drawn from the picture's own joint noise."""
+    """A relaxed hand, often open, more or less upright in half of the pictures, drawn from their joint noise."""
     idle = shapes.idle
     u = uniforms(repr(factors.joint_noise), "idle", ids=np.zeros(1, np.uint64), columns=16)[0]
     curl = np.clip(0.4 * u[:4, None] + 1.3 * u[4] - 0.35, 0, 1)  # fingers curl together

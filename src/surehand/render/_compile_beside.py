@@ -5,9 +5,8 @@ It leaves them in numba's cache, where this one finds them by the time that it n
 
 import subprocess
 import sys
-from functools import cache
-from pathlib import Path
-from threading import Thread
+from contextlib import suppress
+from threading import Lock, Thread
 
 import numpy as np
 
@@ -17,25 +16,36 @@ from ._background import PAINTERS, background
 from ._factors import draw_factors
 from ._hand_rows import COLUMNS, MET_COLUMNS, OCCLUSION, OFFSET, OWNER_COLUMNS
 from ._handshapes import default_handshapes
+from ._march_kernels import cover
 from ._paint_kernels import edges, paint
 from ._picture_kernels import cover_with
 from ._skin import tone_albedo
 
+_asked = Lock()
 
-@cache
+
 def compile_beside() -> None:
-    """Once a process: have another compile what follows the marching of rays, unless the cache has it."""
-    folder = paint.stats.cache_path  # None without a place to write to
-    known = not folder or any(Path(folder).glob("_paint_kernels.paint-*.nbi"))
-    if known or cores() < 2 or not sys.executable or getattr(sys, "frozen", False):
+    """Once a process, after the first kernel: if the cache did not have that, have another process compile some."""
+    if not _asked.acquire(blocking=False):
         return
-    command = [sys.executable, "-m", __name__]
-    Thread(target=subprocess.run, args=(command,), kwargs={"stderr": subprocess.DEVNULL}, daemon=True).start()
+    compiled = sum(cover.stats.cache_misses.values()) if hasattr(cover, "stats") else 0
+    if compiled and cores() > 1 and sys.executable and not getattr(sys, "frozen", False):
+        with suppress(RuntimeError):  # no more threads: this process compiles everything
+            Thread(target=_run, args=([sys.executable, "-P", "-c", _COMMAND],), daemon=True).start()
 
 
-def main() -> None:
+_COMMAND = f"from {__name__} import compile_kernels; compile_kernels()"
+
+
+def _run(command: list[str]) -> None:
+    nothing = subprocess.DEVNULL  # a reader of this process's output must not wait for the other
+    with suppress(OSError):
+        subprocess.run(command, stdin=nothing, stdout=nothing, stderr=nothing, check=False)
+
+
+def compile_kernels() -> None:
     """Compile the kernels that paint hands, then those of backgrounds and of the camera."""
-    from ._render import photograph  # not above: that module asks this one to compile
+    from ._render import photograph  # not above: that module is built upon this one
 
     size = 16
     colour, coverage = np.zeros((size, size, 3), np.float32), np.zeros((size, size), np.float32)
@@ -51,7 +61,3 @@ def main() -> None:
         cover_with(light, colour, coverage, 1.0)
         photograph(light, factors)
     edges(parts, depth)
-
-
-if __name__ == "__main__":
-    main()
