@@ -123,7 +123,7 @@ def render(
         light = light * np.float32(1.3) + np.float32(0.25)
     parts: NDArray[np.uint8] = np.zeros((size, size), np.uint8)
     joints, visible = np.full((21, 2), np.nan), np.zeros(21, bool)
-    if hand is not None:
+    if scene is not None and hand is not None:
         cover_with(light, hand.colour, hand.coverage, _hand_gain(hand, factors))
         parts = hand.parts
         joints, visible = _joints(scene, parts, hand.depth)
