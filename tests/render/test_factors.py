@@ -6,7 +6,7 @@ import pytest
 
 from surehand.errors import UsageError
 from surehand.render import FACTOR_GROUPS, FACTOR_NAMES, SCENES, Factors, render
-from surehand.render._factors import _PICTURE_LAWS, draw_factors, vary
+from surehand.render._factors import _PICTURE_LAWS, _SIGNER_LAWS, draw_factors, vary
 from surehand.render._handshapes import default_handshapes
 
 SHAPES = default_handshapes()
@@ -45,10 +45,11 @@ def test_scenes_change_the_factors_whose_laws_they_have_and_no_others():
         assert {name for name in usual if drawn[name] != usual[name]} <= {"scenes", *laws}
         assert drawn["scenes"] == scenes
         for law in laws:
-            assert _PICTURE_LAWS[law].numbers == laws[law].numbers, law
+            assert {**_PICTURE_LAWS, **_SIGNER_LAWS}[law].numbers == laws[law].numbers, law
     near = [draw(index=index, scenes="near") for index in range(300)]
     assert min(factors.palm_width for factors in near) == pytest.approx(0.22, abs=0.01)
     assert {factors.background for factors in near}.isdisjoint({"folds", "things"})
+    assert 0.06 < sum(factors.hand == "left" for factors in near) / len(near) < 0.15
     assert {draw(index=index, scenes="studio").background for index in range(20)} == {"plain"}
 
 

@@ -12,7 +12,8 @@ from surehand.alphabet import CLASSES
 from surehand.models import evaluating, load
 from surehand.models._gaze import look, whole, window_of
 from surehand.models._reader import EVALUATION_SIZE
-from surehand.render._render import in_parallel, picture_of
+from surehand.render._parallel import in_parallel
+from surehand.render._render import picture_of
 
 LETTERS, SIZE, SEED = 60 * len(CLASSES), 160, 99
 

@@ -71,7 +71,8 @@ def letters(
     ] = None,
     image_format: Annotated[str, typer.Option("--format", help="jpg or png.")] = "jpg",
     workers: Annotated[
-        int | None, typer.Option(help="Threads that render. (default: one a core)", show_default=False)
+        int | None,
+        typer.Option(help="Images rendered at a time. (default: one a core)", show_default=False),
     ] = None,
     seed: SeedOption = 0,
 ) -> Outcome:

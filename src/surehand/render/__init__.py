@@ -6,7 +6,8 @@ from ._factors import BACKGROUNDS, FACTOR_GROUPS, FACTOR_NAMES, HANDS, SCENES, F
 from ._handshapes import Handshapes, load_handshapes
 from ._kinematics import JOINTS
 from ._letters import write_letters
-from ._render import RENDERER, Rendering, render, render_many
+from ._parallel import render_many
+from ._render import RENDERER, Rendering, render
 from ._sheet import sheet
 from ._stored import stored_letters
 from ._truth import truth_sheet

@@ -265,19 +265,27 @@ _PICTURE_LAWS: dict[str, _Law] = {
     "jpeg_quality": _Law(1, lambda u: 45 + int(51 * u[0])),
 }
 
+# As many left hands as left-handed people; "any" has more, so that readers read both alike.
+_MOSTLY_RIGHT = _choice({"right": 0.9, "left": 0.1})
+
 # Whose laws differ from these, reading as many numbers. "any" is what readers of photographs are taught with. "near",
-# with larger hands and flatter backgrounds, is what a small network learns from in some minutes (docs/results.md,
-# section 7), and "studio" what any network learns something from in some thousand pictures: a hand that fills the
-# picture before a wall.
+# with larger hands, turned less, and flatter backgrounds, is what a small network learns from in some minutes
+# (docs/results.md, section 7), and "studio" what any network learns something from in some thousand pictures: a hand
+# that fills the picture before a wall.
 SCENES: dict[str, dict[str, _Law]] = {
     "any": {},
     "near": {
+        "hand": _MOSTLY_RIGHT,
+        "pitch": _normal(0.0, 7.0),
+        "yaw": _normal(0.0, 12.0),
+        "roll": _normal(0.0, 9.0),
         "palm_width": _log_uniform(0.22, 0.62),
         "background": _choice(
             {"plain": 0.3, "room": 0.3, "planks": 0.1, "texture": 0.1, "clutter": 0.1, "outdoors": 0.1}
         ),
     },
     "studio": {
+        "hand": _MOSTLY_RIGHT,
         "pitch": _normal(0.0, 8.0),
         "yaw": _normal(0.0, 10.0),
         "roll": _normal(0.0, 6.0),
@@ -291,7 +299,14 @@ SCENES: dict[str, dict[str, _Law]] = {
         "contrast": _uniform(0.9, 1.2),
     },
 }
-_LAWS_OF = {scenes: {**_PICTURE_LAWS, **laws} for scenes, laws in SCENES.items()}
+
+
+def _laws_of(scenes: str, usual: Mapping[str, _Law]) -> dict[str, _Law]:
+    """The usual laws, but for those that scenes have of their own."""
+    return {name: SCENES[scenes].get(name, law) for name, law in usual.items()}
+
+
+_LAWS_OF = {scenes: (_laws_of(scenes, _PICTURE_LAWS), _laws_of(scenes, _SIGNER_LAWS)) for scenes in SCENES}
 
 # What a series varies by one name; every other factor is also a group of its own.
 FACTOR_GROUPS: dict[str, tuple[str, ...]] = {
@@ -335,12 +350,13 @@ def draw_factors(
     variants = shapes.classes[class_name]
     _check_fixed(fixed, class_name, len(variants))
     scenes = fixed.get("scenes", "any")
-    values = _draw(_LAWS_OF[scenes], (seed, "picture", class_name), index)
+    picture_laws, signer_laws = _LAWS_OF[scenes]
+    values = _draw(picture_laws, (seed, "picture", class_name), index)
     values["variant"] = _weighted([variant.weight for variant in variants], values["variant"])
     if class_name != "nothing":
         values["idle"] = False
     person = fixed.get("person", values["person"])
-    values |= _draw(_SIGNER_LAWS, (seed, "signer"), person) | fixed
+    values |= _draw(signer_laws, (seed, "signer"), person) | fixed
     return Factors(**{"scenes": scenes, **values})
 
 

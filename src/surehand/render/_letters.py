@@ -23,8 +23,9 @@ from ._factors import draw_factors
 from ._factors import vary as hold_all_but
 from ._handshapes import Handshapes, default_handshapes
 from ._kinematics import JOINTS
+from ._parallel import Task, in_parallel
 from ._record import write_record
-from ._render import Rendering, Task, check_size, in_parallel
+from ._render import Rendering, check_size
 
 FORMATS: dict[str, dict[str, Any]] = {"jpg": {"quality": 95, "subsampling": 0}, "png": {}}
 # Generous, masks included: noise hardly shrinks in PNG files.
@@ -69,7 +70,7 @@ def write_letters(
         fixed: factors by name that are not drawn; also in a series.
         shapes: hand shapes; the package's own by default.
         image_format: "jpg" (quality 95) or "png".
-        workers: threads; as many as there are cores by default.
+        workers: processes, or threads where these cannot be forked; as many as there are cores by default.
         progress: told after every picture.
 
     Returns:
@@ -78,6 +79,7 @@ def write_letters(
     Raises:
         UsageError: an argument out of range, a series in which nothing is left to vary, or a folder that is not empty.
         DataError: the folder cannot be written, or there is no space left.
+        SurehandError: a process that rendered was killed.
     """
     folder = Path(folder)
     check_size(size)

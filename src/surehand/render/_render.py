@@ -1,21 +1,17 @@
 """One letter, one picture, and everything that is true about it."""
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64, UInt8
+from jaxtyping import Bool, Float32, Float64, UInt8
 from numpy.typing import NDArray
 from PIL import Image
 
 from surehand.alphabet import CLASSES
 from surehand.errors import UsageError
-from surehand.processors import cores
-from surehand.progress import Progress, silent
 
 from ._background import background
 from ._classes import class_name
@@ -29,7 +25,7 @@ from ._scene import Scene, project, scene_of
 from ._skin import skin_of, tone_albedo
 
 # The version of the pictures: raise it whenever the same seed gives other pictures, so that no cache shows old ones.
-RENDERER = 16
+RENDERER = 17
 
 SMALLEST, LARGEST = 16, 2048
 # Below this size four rays are sent through every pixel, above only where the picture changes.
@@ -215,72 +211,3 @@ def picture_of(number: int) -> tuple[str, int]:
     (('A', 0), ('B', 1))
     """
     return CLASSES[number % len(CLASSES)], number // len(CLASSES)
-
-
-def render_many(
-    numbers: int | Sequence[int],
-    *,
-    seed: int,
-    size: int = 64,
-    fixed: Mapping[str, Any] | None = None,
-    shapes: Handshapes | None = None,
-    workers: int | None = None,
-    progress: Progress = silent,
-) -> tuple[UInt8[np.ndarray, "n h w 3"], Int64[np.ndarray, " n"]]:
-    """Render many pictures in parallel threads, all classes in turn; the same bytes for any number of workers.
-
-    Args:
-        numbers: how many, or which pictures of the endless set (see `picture_of`).
-        seed: of the data set.
-        size: of the square pictures in pixels, 16 to 2048.
-        fixed: factors by name that are not drawn.
-        shapes: hand shapes; the package's own by default.
-        workers: threads; as many as there are cores by default.
-        progress: told after every picture.
-
-    Returns:
-        Pictures uint8 (n, size, size, 3) and labels int64 (n,), places in `CLASSES`.
-
-    Raises:
-        UsageError: no pictures asked for, or what `render` raises.
-    """
-    chosen = range(numbers) if isinstance(numbers, int) else [int(number) for number in numbers]
-    if len(chosen) == 0:
-        raise UsageError("no pictures asked for: pass a number of at least 1, or a list that is not empty")
-    check_size(size)
-    images = np.empty((len(chosen), size, size, 3), np.uint8)
-    tasks = [(*picture_of(number), seed, size, fixed, shapes) for number in chosen]
-    for done, rendering in enumerate(in_parallel(tasks, workers)):
-        images[done] = rendering.image
-        progress(done + 1, len(chosen), "rendering")
-    return images, np.array([number % len(CLASSES) for number in chosen], np.int64)
-
-
-Task = tuple[str, int, int, int, Mapping[str, Any] | None, Handshapes | None]
-
-
-def in_parallel(tasks: Sequence[Task], workers: int | None = None) -> Iterator[Rendering]:
-    """Renderings of (class, index, seed, size, fixed, shapes), in order, by threads: the kernels release the GIL."""
-    workers = workers or cores()
-    if workers < 1:
-        raise UsageError(f"workers must be at least 1; got {workers}")
-    if workers == 1:
-        yield from map(_render_task, tasks)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        # A window of a few pictures a worker: a million tasks must not all lie finished in memory.
-        remaining = iter(tasks)
-        waiting = [pool.submit(_render_task, task) for task in islice(remaining, 4 * workers)]
-        try:
-            while waiting:
-                rendering = waiting.pop(0).result()
-                waiting.extend(pool.submit(_render_task, task) for task in islice(remaining, 1))
-                yield rendering
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-def _render_task(task: Task) -> Rendering:
-    name, index, seed, size, fixed, shapes = task
-    return render(name, seed=seed, index=index, size=size, fixed=fixed, shapes=shapes)

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from surehand.alphabet import CLASSES
 from surehand.progress import Progress, silent
 
-from ._render import in_parallel
+from ._parallel import in_parallel
 
 _LABEL_WIDTH, _GAP = 60, 2
 

@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw
 from surehand.progress import Progress, silent
 
 from ._kinematics import JOINTS
-from ._render import Rendering, in_parallel
+from ._parallel import in_parallel
+from ._render import Rendering
 
 # Parts 1 to 7, as in `Rendering.parts`, in colours that stay apart for colour-blind eyes (Okabe and Ito, 2008).
 _PARTS = {
