@@ -1,5 +1,6 @@
 """Early stopping as defined: patience counts consecutive validations not better than the best by min_delta."""
 
+from dataclasses import replace
 from math import inf, nan
 
 import pytest
@@ -47,6 +48,15 @@ def test_a_loss_that_is_no_number_ends_training_and_is_never_best(loss):
 
 def test_the_last_epoch_ends_training():
     assert run([3.0, 2.0, 1.0], epochs=3)[2] == "all 3 epochs done; the best was epoch 3"
+
+
+def test_patience_comes_before_time_and_time_before_the_last_epoch():
+    state = Stopping(best=1.0, best_epoch=2, stale=4)
+    patient, tired = (reason_to_stop(replace(state, stale=stale), 1.1, 6, 6, 5, 9.0) for stale in (4, 5))
+    assert patient == "the time, 9 min, was over in epoch 6; the best was epoch 2"
+    assert tired == "no better validation loss in 5 epochs; the best was epoch 2"
+    assert reason_to_stop(state, 1.1, 5, 6, 5, 9.0) is not None
+    assert reason_to_stop(state, 1.1, 5, 6, 5, None) is None
 
 
 def test_every_second_stale_validation_is_a_plateau():

@@ -10,14 +10,15 @@ from surehand.train import _checkpoint as checkpoints
 from surehand.train._optimizers import Muon, muon, orthogonal
 
 
+@pytest.mark.parametrize(("precision", "error"), [("bfloat16", 0.05), ("float32", 1e-5)])
 @pytest.mark.parametrize("shape", [(8, 8), (6, 40), (40, 6), (1, 5)])
-def test_orthogonal_keeps_singular_vectors_and_makes_singular_values_alike(shape):
+def test_orthogonal_keeps_singular_vectors_and_makes_singular_values_alike(shape, precision, error):
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
-    core = left.T @ orthogonal(matrix) @ right.T
+    core = left.T @ orthogonal(matrix, precision) @ right.T
     assert core.diagonal().min() > 0.6
     assert core.diagonal().max() < 1.3
-    assert (core - core.diagonal().diag()).abs().max() < 0.05  # bfloat16 has 8 bits
+    assert (core - core.diagonal().diag()).abs().max() < error  # bfloat16 has 8 bits
 
 
 def test_the_first_step_is_the_orthogonal_gradient_scaled_by_the_longer_side():
@@ -62,10 +63,23 @@ def test_what_is_not_orthogonal_takes_the_steps_of_adamw():
 @pytest.mark.parametrize("architecture", MODELS)
 def test_every_parameter_is_in_one_group(name, architecture):
     model = build(architecture, 3, 32)
-    optimizer = OPTIMIZERS[name](model, 0.1, 0.0)
+    optimizer = OPTIMIZERS[name](model, 0.1, 0.0, "float32")
     grouped = [id(p) for group in optimizer.param_groups for p in group["params"]]
     assert sorted(grouped) == sorted(id(p) for p in model.parameters())
     assert all(group["initial_lr"] == group["lr"] for group in optimizer.param_groups)
+
+
+def test_muon_computes_in_the_precision_it_is_told():
+    kernel = nn.Conv2d(8, 4, 3)
+    steps = {}
+    for precision in ("bfloat16", "float32"):
+        model = nn.Sequential(kernel)
+        before = kernel.weight.detach().clone()
+        kernel.weight.grad = torch.randn(kernel.weight.shape, generator=torch.Generator().manual_seed(0))
+        muon(model, 0.1, 0.0, precision).step()
+        steps[precision] = before - kernel.weight.detach()
+    gap = (steps["bfloat16"] - steps["float32"]).abs().max() / steps["float32"].abs().max()
+    assert 1e-4 < gap < 0.15
 
 
 def test_muon_turns_all_kernels_but_those_of_pixels():

@@ -89,6 +89,7 @@ def test_settings_survive_as_plain_values():
     ("values", "message"),
     [
         ({"epochs": 0}, "epochs must be at least 1; got 0"),
+        *(({"minutes": m}, "minutes must be at least 0, and finite") for m in (-1.0, float("inf"), float("nan"))),
         ({"batch": 1}, "batch must be at least 2"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0"),
         ({"schedule": "linear"}, "schedule must be one of constant"),

@@ -61,6 +61,14 @@ KeepOption = Annotated[
 EpochsOption = Annotated[
     int | None, typer.Option(help="At most so many epochs.", rich_help_panel=TRAINING, show_default=False)
 ]
+MinutesOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Train each model for at most so many minutes, ending within an epoch if need be; 0: no limit.",
+        rich_help_panel=TRAINING,
+        show_default=False,
+    ),
+]
 BatchOption = Annotated[int | None, typer.Option(help="Images a step.", rich_help_panel=TRAINING, show_default=False)]
 RateOption = Annotated[
     float | None,

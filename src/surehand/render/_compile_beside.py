@@ -16,7 +16,7 @@ from ._background import PAINTERS, background
 from ._factors import draw_factors
 from ._hand_rows import COLUMNS, MET_COLUMNS, OCCLUSION, OFFSET, OWNER_COLUMNS
 from ._handshapes import default_handshapes
-from ._march_kernels import cover
+from ._march_kernels import smallest
 from ._paint_kernels import edges, paint
 from ._picture_kernels import cover_with
 from ._skin import tone_albedo
@@ -25,10 +25,14 @@ _asked = Lock()
 
 
 def compile_beside() -> None:
-    """Once a process, after the first kernel: if the cache did not have that, have another process compile some."""
+    """Once a process, before the first hand: if its smallest kernel was not on disk, have another process compile some.
+
+    Where a first picture was broken off after that one, the next is compiled by one process.
+    """
     if not _asked.acquire(blocking=False):
         return
-    compiled = sum(cover.stats.cache_misses.values()) if hasattr(cover, "stats") else 0
+    smallest()
+    compiled = sum(smallest.stats.cache_misses.values()) if hasattr(smallest, "stats") else 0
     if compiled and cores() > 1 and sys.executable and not getattr(sys, "frozen", False):
         with suppress(RuntimeError):  # no more threads: this process compiles everything
             Thread(target=_run, args=([sys.executable, "-P", "-c", _COMMAND],), daemon=True).start()

@@ -59,8 +59,8 @@ def render_hand(
     )
     assert len(rows) <= 32, "a tile keeps a bit for each capsule"
     singles = rows.astype(np.float32)
-    covered = cover(singles, sleeve_at, view)
     compile_beside()
+    covered = cover(singles, sleeve_at, view)
     _send_rays(hand, np.ones((size, size), np.bool_), singles, sleeve_at, view, light, skin, samples, block, covered)
     if samples == 1:
         again = edges(hand.parts, hand.depth)

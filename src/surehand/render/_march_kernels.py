@@ -65,6 +65,8 @@ _SHARED_DEPTH = 0.08
 
 # One number of double precision would make doubles of all that it meets.
 _0, _1 = np.float32(0.0), np.float32(1.0)
+# A plain 0 has a type of its own: kernels that are called with it would be compiled once more for it.
+_ZERO = np.int64(0)
 _HALF, _QUARTER, _TINY, _FAR = np.float32(0.5), np.float32(0.25), np.float32(1e-9), np.float32(1e9)
 _SLEEVE_THICKNESS = np.float32(0.055)
 _OCCLUSION_REACH = np.float32(0.6)
@@ -88,6 +90,11 @@ _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _inner = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
+@_kernel
+def smallest():
+    """Compiled in a moment, and kept beside the other kernels: tells whether those of this file are on disk."""
+
+
 @_inner
 def _choose(rows, c, chosen, count):
     """Append row c to the chosen ones."""
@@ -98,7 +105,7 @@ def _choose(rows, c, chosen, count):
 @_inner
 def _choose_all(rows, bits, chosen, which):
     """Choose the rows whose bits are set, and write down their numbers; how many they are."""
-    count = 0
+    count = _ZERO
     for c in range(rows.shape[0]):
         if (bits >> np.uint32(c)) & np.uint32(1):
             _choose(rows, c, chosen, count)
@@ -445,7 +452,7 @@ def find_normals(rows, sleeve_at, bits, first, met, owners, ends):
     side = bits.shape[0]
     chosen, which = np.empty((_CAPSULES, COLUMNS), np.float32), np.empty(_CAPSULES, np.int32)
     s = np.zeros(_SCRATCH, np.float32)
-    start = 0
+    start = _ZERO
     for tile in range(first, first + ends.shape[0]):
         end = ends[tile - first]
         if start == end:
@@ -537,14 +544,14 @@ def see_sky(rows, sleeve_at, strength, met, owners, ends):
     Distances along the normal fall short where something is near.
     """
     nearby, s = np.empty((_CAPSULES, COLUMNS), np.float32), np.zeros(_SCRATCH, np.float32)
-    start = 0
+    start = _ZERO
     for tile in range(ends.shape[0]):
         end = ends[tile]
         if start == end:
             continue
         n = _places(start, end, met, owners, s)
         x, y, z, reach = _ball(s, n)
-        count = 0
+        count = _ZERO
         for c in range(rows.shape[0]):
             if _capsule(_axis(rows, c), x, y, z) < _OCCLUSION_REACH + reach:
                 _choose(rows, c, nearby, count)
@@ -574,7 +581,7 @@ def see_lamp(rows, sleeve_at, light, met, owners, ends):
     nearby, s = np.empty((_CAPSULES, COLUMNS), np.float32), np.zeros(_SCRATCH, np.float32)
     lx, ly, lz = np.float32(light[KEY]), np.float32(light[KEY + 1]), np.float32(light[KEY + 2])
     sharpness = np.float32(light[SHARPNESS])
-    start = 0
+    start = _ZERO
     for tile in range(ends.shape[0]):
         end = ends[tile]
         if start == end:
@@ -704,7 +711,7 @@ def _between(rows, nearby, ball, lx, ly, lz, sharpness):
     """
     x, y, z, reach = ball
     reach += _OFF_THE_SURFACE
-    count, last = 0, _0
+    count, last = _ZERO, _0
     for c in range(rows.shape[0]):
         px, py, pz = rows[c, CENTRE] - x, rows[c, CENTRE + 1] - y, rows[c, CENTRE + 2] - z
         along = max(px * lx + py * ly + pz * lz, _0)

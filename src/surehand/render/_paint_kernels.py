@@ -51,6 +51,8 @@ from ._hand_rows import (
 
 # Neighbours that show the same part belong to one surface when their depths differ by no more.
 _SAME_SURFACE = 0.08
+# Plain 0, 1 and 2 have types of their own: kernels that are called with them would be compiled for each.
+_RED, _GREEN, _BLUE = np.int64(0), np.int64(1), np.int64(2)
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 # Only called by kernels: no wrapper for Python has to be compiled.
@@ -269,9 +271,9 @@ def _shade(light, albedo, occlusion, lit, nx, ny, nz, dx, dy, dz):
     # Light goes farther through skin in red than in blue: it wraps further around, and its shadows begin softer.
     red_lit = math.sqrt(lit) * math.sqrt(math.sqrt(lit))
     return (
-        _reflect(light, albedo[0], 0, facing_light, 0.36, red_lit, sky, facing_eye, occlusion, shine),
-        _reflect(light, albedo[1], 1, facing_light, 0.22, lit, sky, facing_eye, occlusion, shine),
-        _reflect(light, albedo[2], 2, facing_light, 0.18, lit, sky, facing_eye, occlusion, shine),
+        _reflect(light, albedo[0], _RED, facing_light, 0.36, red_lit, sky, facing_eye, occlusion, shine),
+        _reflect(light, albedo[1], _GREEN, facing_light, 0.22, lit, sky, facing_eye, occlusion, shine),
+        _reflect(light, albedo[2], _BLUE, facing_light, 0.18, lit, sky, facing_eye, occlusion, shine),
     )
 
 

@@ -37,6 +37,8 @@ Task = tuple[str, int, int, int, Mapping[str, Any] | None, Handshapes | None]
 
 # A process sends some pictures at a time, so that sending costs little: as many as have so many pixels.
 _MOST_AT_ONCE, _PIXELS_AT_ONCE = 8, 400_000
+# With so many parts each, no process has much more to do than another.
+_LEAST_PARTS = 16
 # Bytes that may wait to be read, so that a process that is ahead need not: what Linux grants everybody.
 _PIPE_BYTES = 2**20
 
@@ -133,7 +135,7 @@ def _by_processes(tasks: Sequence[Task], workers: int) -> Iterator[Rendering]:
     """Each process renders every `workers`-th part of the tasks, and sends it through a pipe of its own."""
     check_size(tasks[0][3])
     _load_kernels()
-    step = max(1, min(_MOST_AT_ONCE, _PIXELS_AT_ONCE // tasks[0][3] ** 2, len(tasks) // (4 * workers)))
+    step = max(1, min(_MOST_AT_ONCE, _PIXELS_AT_ONCE // tasks[0][3] ** 2, len(tasks) // (_LEAST_PARTS * workers)))
     parts = [tasks[start : start + step] for start in range(0, len(tasks), step)]
     team: list[tuple[BaseProcess, Connection]] = []
     try:

@@ -60,6 +60,7 @@ def model_card(run: Run) -> str:
         f"```\n{str(run.record.get('command', '')).replace('```', '')}\n```",
         f"Seed {run.record.get('seed')}; {_plain(_pairs(run.record.get('versions') or {}))}. "
         "Every number is in `run.json`.",
+        run.time_note,
     )
     return "\n\n".join(section for section in sections if section) + "\n"
 

@@ -94,6 +94,14 @@ class Run:
         """What the dagger means, with a space before it; empty where no class has one."""
         return f" {MOTION_MARK} {MOTION_NOTE[0].upper()}{MOTION_NOTE[1:]}." if self.alphabet else ""
 
+    @property
+    def time_note(self) -> str:
+        """That other numbers may come out, where training ended by the clock; else empty."""
+        timed = any((record.get("settings") or {}).get("minutes") for record in self.models.values())
+        return (
+            "Training was limited in minutes, so a faster or slower machine goes on to other numbers." if timed else ""
+        )
+
     def sets(self, model: str) -> tuple[str, ...]:
         """The names of the evaluated sets of one model: grouped, random, then the external ones."""
         accuracy = self.models[model].get("accuracy") or {}

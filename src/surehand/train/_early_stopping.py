@@ -37,12 +37,24 @@ def observe(state: Stopping, loss: float, epoch: int, min_delta: float) -> Stopp
     return replace(state, stale=stale, plateaus=plateaus)
 
 
-def reason_to_stop(state: Stopping, loss: float, epoch: int, epochs: int, patience: int) -> str | None:
-    """Why training ends after this validation, in words; None if it goes on."""
+def reason_to_stop(
+    state: Stopping, loss: float, epoch: int, epochs: int, patience: int, minutes: float | None = None
+) -> str | None:
+    """Why training ends after this validation, in words; None if it goes on.
+
+    Args:
+        state: after the validation.
+        loss: of the validation.
+        epoch: just ended, from 1, of at most `epochs`.
+        patience: see `Settings`.
+        minutes: all that there were, if they are over.
+    """
     if not isfinite(loss):
         return f"the validation loss became {loss} in epoch {epoch}"
     if state.stale >= patience:
         return f"no better validation loss in {patience} epochs; the best was epoch {state.best_epoch}"
+    if minutes is not None:
+        return f"the time, {minutes:g} min, was over in epoch {epoch}; the best was epoch {state.best_epoch}"
     if epoch >= epochs:
         return f"all {epochs} epochs done; the best was epoch {state.best_epoch}"
     return None

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -46,7 +47,7 @@ class Step:
     """Where training is, after a step.
 
     Attributes:
-        epoch: from 1, of `epochs`.
+        epoch: from 1, of at most `epochs`.
         done: training images seen in this epoch, of `total`.
         images_per_second: over this epoch so far.
         seconds_left: in this epoch.
@@ -69,12 +70,14 @@ OnEpoch = Callable[[Epoch], None]
 
 @dataclass
 class _State:
-    """What changes while training, apart from the tensors."""
+    """What changes while training, apart from the tensors; `first_step` is what `seconds` were then."""
 
     epoch: int = 0
     step: int = 0
+    seen: int = 0
     loss_sum: float = 0.0
     seconds: float = 0.0
+    first_step: float = 0.0
     rate: float = 0.0
     stopping: Stopping = field(default_factory=Stopping)
     history: list[Epoch] = field(default_factory=list)
@@ -103,7 +106,7 @@ def train(
     """Train one model, or go on with it where `folder` holds a checkpoint of the same run.
 
     Every random choice is a function of (seed, epoch, sample id), and the checkpoint holds the rest: a run that was
-    killed at any step and resumed ends with the same weights, bit for bit, on one device.
+    killed at any step and resumed ends with the same weights, bit for bit, on one device, unless minutes are set.
 
     Args:
         architecture: a name in `surehand.models.ARCHITECTURES`.
@@ -207,7 +210,9 @@ class _Run:
             self.model.load_state_dict(saved.weights)
         if fabric.world_size > 1:
             synchronise(self.model)
-        self.optimizer = OPTIMIZERS[settings.optimizer](self.model, settings.learning_rate, settings.weight_decay)
+        self.optimizer = OPTIMIZERS[settings.optimizer](
+            self.model, settings.learning_rate, settings.weight_decay, self.choice.precision
+        )
         self.forward, self._fabric_optimizer = fabric.setup(self.model, self.optimizer)
         if saved:
             checkpoints.unflatten(self.optimizer, saved.optimizer)
@@ -217,11 +222,14 @@ class _Run:
         state, settings, world = self.state, self.settings, self.fabric.world_size
         begun = monotonic()
         self.images = self._images(interrupted)
-        state.seconds += monotonic() - begun
+        # All devices go by one clock.
+        self._rendering = self._mean_over_devices(monotonic() - begun)
+        state.seconds += self._rendering
+        if (state.epoch, state.step) == (0, 0):
+            state.first_step = state.seconds
         plan = batches(len(self.images), settings.batch, seed=settings.seed, epoch=state.epoch)
         mine = [shard(positions, self.fabric.global_rank, world) for positions in plan[state.step :]]
-        done = seen_before = sum(len(positions) for positions in plan[: state.step])
-        seconds_before, started = state.seconds, monotonic()
+        seen_before, seconds_before, started = state.seen, state.seconds, monotonic()
         last_save = started
         self.forward.train()
         stream = augmented(self.images, mine, settings.augmentation, seed=settings.seed, epoch=state.epoch)
@@ -237,20 +245,23 @@ class _Run:
             # Gradients are averaged over devices: times `world`, so that they become those of the global mean.
             self.fabric.backward(losses * (world / global_size))
             self._fabric_optimizer.step()
-            loss, stop = self._sum_over_devices(losses.item(), float(interrupted()))
-            state.step, state.loss_sum, done = state.step + 1, state.loss_sum + loss, done + global_size
             now = monotonic()
-            state.seconds = seconds_before + now - started
-            rate = (done - seen_before) / max(now - started, 1e-9)
+            loss, stop, seconds = self._sum_over_devices(losses.item(), float(interrupted()), now - started)
+            state.step, state.loss_sum, state.seen = state.step + 1, state.loss_sum + loss, state.seen + global_size
+            state.seconds = seconds_before + seconds / world
+            rate = (state.seen - seen_before) / max(now - started, 1e-9)
             accuracy = state.history[-1].validation_accuracy if state.history else None
-            left = (len(self.images) - done) / rate
-            on_step(Step(state.epoch + 1, settings.epochs, done, len(self.images), rate, left, accuracy))
+            left = (len(self.images) - state.seen) / rate
+            left = min(left, self._seconds_left())
+            on_step(Step(state.epoch + 1, settings.epochs, state.seen, len(self.images), rate, left, accuracy))
             if stop or now - last_save >= save_every:
                 self.save()
                 last_save = now
             if stop:
                 raise KeyboardInterrupt
-        state.rate = (done - seen_before) / max(monotonic() - started, 1e-9)
+            if not self._seconds_left():
+                break
+        state.rate = (state.seen - seen_before) / max(monotonic() - started, 1e-9)
 
     def _images(self, interrupted: Callable[[], bool]) -> Samples:
         """What this epoch trains on: the images given, and letters rendered for it."""
@@ -273,17 +284,20 @@ class _Run:
         state, started = self.state, monotonic()
         self._settle()
         loss, accuracy = self._validate()
-        state.seconds += monotonic() - started
+        state.seconds += self._mean_over_devices(monotonic() - started)
         state.stopping = observe(state.stopping, loss, state.epoch + 1, self.settings.min_delta)
         state.epoch += 1
         if state.stopping.best_epoch == state.epoch:
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         spent = state.seconds - sum(epoch.seconds for epoch in state.history)
-        rate, mean_loss = self.optimizer.param_groups[0]["lr"], state.loss_sum / len(self.images)
+        rate, mean_loss = self.optimizer.param_groups[0]["lr"], state.loss_sum / state.seen
         state.history.append(Epoch(state.epoch, mean_loss, loss, accuracy, rate, state.rate, spent))
-        state.step, state.loss_sum = 0, 0.0
+        settings, cut = self.settings, state.seen < len(self.images)
+        # Another epoch would begin with rendering, too.
+        over = cut or (state.epoch < settings.epochs and self._seconds_left() <= self._rendering)
+        state.step, state.seen, state.loss_sum = 0, 0, 0.0
         state.stopped_because = reason_to_stop(
-            state.stopping, loss, state.epoch, self.settings.epochs, self.settings.patience
+            state.stopping, loss, state.epoch, settings.epochs, settings.patience, settings.minutes if over else None
         )
         self.save()
         self.write_metrics()
@@ -321,7 +335,7 @@ class _Run:
         """Where running statistics lag behind the weights, measure them anew on some batches of this epoch."""
         settings, epoch = self.settings, self.state.epoch
         plan = batches(len(self.images), settings.batch, seed=settings.seed, epoch=epoch)
-        if not lagging(self.model, len(plan)):
+        if not lagging(self.model, self.state.step):
             return
         mine = [shard(p, self.fabric.global_rank, self.fabric.world_size) for p in plan[:ENOUGH_BATCHES]]
         stream = augmented(self.images, mine, settings.augmentation, seed=settings.seed, epoch=epoch)
@@ -346,13 +360,24 @@ class _Run:
         loss, correct = self._sum_over_devices(*totals.tolist())
         return loss / n, correct / n
 
-    def _set_learning_rate(self, done: float) -> None:
+    def _seconds_left(self) -> float:
+        """Of the minutes there are, at least 0; infinite where there is no such limit."""
+        return max(60 * self.settings.minutes - self.state.seconds, 0.0) if self.settings.minutes else inf
+
+    def _set_learning_rate(self, epochs_done: float) -> None:
+        """By the share of the epochs that is done, or of the time since the first step, if that is larger."""
+        state, left, done = self.state, self._seconds_left(), epochs_done
+        if left < inf:
+            done = max(done, 1 - left / max(60 * self.settings.minutes - state.first_step, left, 1e-9))
         factor = SCHEDULES[self.settings.schedule](Moment(done, self.state.stopping.plateaus))
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.fabric.device.type, torch.bfloat16, enabled=self.choice.precision == "bfloat16")
+
+    def _mean_over_devices(self, value: float) -> float:
+        return self._sum_over_devices(value)[0] / self.fabric.world_size
 
     def _sum_over_devices(self, *values: float) -> list[float]:
         if self.fabric.world_size == 1:

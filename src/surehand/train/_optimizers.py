@@ -10,6 +10,7 @@ from torch.optim.adamw import adamw as adamw_step
 
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
 _MOMENTUM = 0.95
+_DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 # The odd polynomial a x + b x^3 + c x^5 of Jordan et al.: five times in a row it takes (0, 1] to about [0.7, 1.2].
 _A, _B, _C, _ROUNDS = 3.4445, -4.7750, 2.0315, 5
 # Jordan et al. and Liu et al. leave the first and the last layer, norms and biases to AdamW. Its rate, against Muon's:
@@ -17,35 +18,37 @@ _ADAMW_SHARE = 0.25
 _COLOURS = 3
 
 
-def adamw(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.Optimizer:
+def adamw(model: nn.Module, rate: float, weight_decay: float, precision: str = "float32") -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter, ICLR 2019); only weights of two or more dimensions decay.
 
     Args:
         model: its parameters.
         rate: the largest learning rate, in each group as "initial_lr".
         weight_decay: decoupled.
+        precision: in which the model runs; AdamW computes in that of the parameters.
     """
     return torch.optim.AdamW(_groups(model.parameters(), rate, weight_decay), betas=_BETAS, eps=_EPSILON, fused=True)
 
 
-def muon(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.Optimizer:
+def muon(model: nn.Module, rate: float, weight_decay: float, precision: str = "bfloat16") -> torch.optim.Optimizer:
     """`Muon` for the kernels of all convolutions except those on pixels, AdamW at a quarter of the rate for all else.
 
     Args:
         model: its parameters.
         rate: the largest learning rate of the kernels; in each group as "initial_lr".
         weight_decay: decoupled, as for `adamw`.
+        precision: "bfloat16" or "float32", in which the model runs, so that this is fast, and `orthogonal` computes.
     """
     convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.groups == 1]
     kernels = [m.weight for m in convolutions if m.in_channels > _COLOURS]
     chosen = {id(kernel) for kernel in kernels}
     others = [p for p in model.parameters() if id(p) not in chosen]
-    turned = [{**group, "orthogonal": True} for group in _groups(kernels, rate, weight_decay)]
+    turned = [{**group, "orthogonal": True, "precision": precision} for group in _groups(kernels, rate, weight_decay)]
     return Muon([*turned, *_groups(others, _ADAMW_SHARE * rate, weight_decay)])
 
 
 # By the name that `Settings.optimizer` takes.
-OPTIMIZERS: dict[str, Callable[[nn.Module, float, float], torch.optim.Optimizer]] = {"adamw": adamw, "muon": muon}
+OPTIMIZERS: dict[str, Callable[[nn.Module, float, float, str], torch.optim.Optimizer]] = {"adamw": adamw, "muon": muon}
 
 
 class Muon(torch.optim.Optimizer):
@@ -55,11 +58,11 @@ class Muon(torch.optim.Optimizer):
     gives its entries the size of AdamW's (Liu et al., "Muon is Scalable for LLM Training", 2025, equation 4).
 
     Args:
-        groups: of parameters, each with "lr", "weight_decay" and whether it is "orthogonal".
+        groups: of parameters, each with "lr", "weight_decay", whether it is "orthogonal", and in which "precision".
     """
 
     def __init__(self, groups: list[dict[str, Any]]) -> None:
-        super().__init__(groups, {"orthogonal": False})
+        super().__init__(groups, {"orthogonal": False, "precision": "bfloat16"})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -68,18 +71,18 @@ class Muon(torch.optim.Optimizer):
             parameters = [p for p in group["params"] if p.grad is not None]
             if group["orthogonal"]:
                 for parameter in parameters:
-                    self._orthogonal_step(parameter, parameter.grad, group["lr"], group["weight_decay"])
+                    self._orthogonal_step(parameter, parameter.grad, group)
             elif parameters:
                 self._adamw_step(parameters, group["lr"], group["weight_decay"])
 
-    def _orthogonal_step(self, parameter: Tensor, gradient: Tensor, rate: float, weight_decay: float) -> None:
+    def _orthogonal_step(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
         momentum = state["momentum"].lerp_(gradient, 1 - _MOMENTUM)
         matrix = gradient.lerp(momentum, _MOMENTUM).flatten(1)  # Nesterov's look ahead
-        step = orthogonal(matrix) * (0.2 * max(matrix.shape) ** 0.5)
-        parameter.mul_(1 - rate * weight_decay).sub_(step.view_as(parameter), alpha=rate)
+        step = orthogonal(matrix, group["precision"]) * (0.2 * max(matrix.shape) ** 0.5)
+        parameter.mul_(1 - group["lr"] * group["weight_decay"]).sub_(step.view_as(parameter), alpha=group["lr"])
 
     def _adamw_step(self, parameters: list[Tensor], rate: float, weight_decay: float) -> None:
         for parameter in parameters:
@@ -105,12 +108,13 @@ class Muon(torch.optim.Optimizer):
         )
 
 
-def orthogonal(matrix: Float[Tensor, "m n"]) -> Float[Tensor, "m n"]:
+def orthogonal(matrix: Float[Tensor, "m n"], precision: str = "bfloat16") -> Float[Tensor, "m n"]:
     """About the nearest matrix with orthonormal rows (or columns): singular values between 0.7 and 1.2, same vectors.
 
-    Newton and Schulz's iteration with Jordan's coefficients, in bfloat16, as he runs it.
+    Newton and Schulz's iteration with Jordan's coefficients, in bfloat16, as he runs it, or in float32: processors
+    without bfloat16 take ten times as long over that.
     """
-    x = matrix.to(torch.bfloat16)
+    x = matrix.to(_DTYPES[precision])
     x = x.T if len(x) > x.shape[1] else x
     x = x / (x.norm() + 1e-7)
     for _ in range(_ROUNDS):

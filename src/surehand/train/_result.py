@@ -11,7 +11,10 @@ from ._settings import Settings
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training images; losses are means over images, the accuracy lies in [0, 1]."""
+    """One pass over the training images, or what there was time for; losses are means over images.
+
+    The accuracy lies in [0, 1].
+    """
 
     epoch: int
     train_loss: float

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: pure functions of how far the run is, so that resuming needs no state but the step."""
+"""Learning-rate schedules: pure functions of how far the run is, so that resuming needs no state of their own."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from math import cos, pi
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a run stands: `done` in [0, 1) of all planned steps, and how often the validation loss has stalled."""
+    """Where a run stands: `done` in [0, 1] of all steps, or of the time, and how often the validation loss stalled."""
 
     done: float
     plateaus: int = 0

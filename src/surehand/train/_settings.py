@@ -1,6 +1,7 @@
 """What a training run is asked to do: one frozen value, from which the command line makes its flags."""
 
 from dataclasses import asdict, dataclass, field, replace
+from math import inf
 from typing import Any
 
 from surehand.data import Augmentation
@@ -17,7 +18,11 @@ class Settings:
     """How to train one model.
 
     Attributes:
-        epochs: at most so many passes over the training images; early stopping may end sooner.
+        epochs: at most so many passes over the training images; early stopping or the time may end sooner.
+        minutes: take no step after so many minutes, rendering and validation included, also within an epoch; the last
+            validation comes on top. Schedules go by the share of the epochs or of the time that is done, whichever is
+            larger, so what is learned depends on the machine's speed, and no two runs are alike to the bit. 0 for no
+            such limit.
         batch: images a step, over all devices together; at least 2. An epoch is cut into nearly equal batches of at
             most this many, so there is no tiny last one.
         optimizer: a name in `OPTIMIZERS`.
@@ -40,6 +45,7 @@ class Settings:
     """
 
     epochs: int = 20
+    minutes: float = 0.0
     batch: int = 128
     optimizer: str = "adamw"
     learning_rate: float = 2e-3
@@ -64,9 +70,9 @@ class Settings:
                 raise UsageError(f"{name} must be at least {smallest}; got {getattr(self, name)}.")
         if not self.learning_rate > 0:
             raise UsageError(f"learning_rate must be above 0; got {self.learning_rate}.")
-        for name in ("weight_decay", "min_delta"):
-            if not getattr(self, name) >= 0:
-                raise UsageError(f"{name} must be at least 0; got {getattr(self, name)}.")
+        for name in ("minutes", "weight_decay", "min_delta"):
+            if not 0 <= getattr(self, name) < inf:
+                raise UsageError(f"{name} must be at least 0, and finite; got {getattr(self, name)}.")
         for name in ("label_smoothing", "keep"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} must be in [0, 1); got {getattr(self, name)}.")
@@ -154,13 +160,15 @@ RECIPES: dict[str, dict[str, Any]] = {
         "learning_rate": 1.5e-2,
         "augmentation": _LITTLE,
     },
-    # The same for whoever has no hour: a small network learns from letters alone what augmentation would add.
+    # The same for whoever has no hour: a small network learns from letters alone what augmentation would add. One of
+    # the ten minutes is for the letters that stay throughout and for compiling; the others end before the epochs do.
     "letters-in-ten-minutes": {
         "scenes": "near",
         "fresh": 2_400,
         "stay": 16,
-        "epochs": 12,
-        "patience": 12,
+        "epochs": 40,
+        "minutes": 9.0,
+        "patience": 40,
         "optimizer": "muon",
         "learning_rate": 1.5e-2,
         "augmentation": _HARDLY_ANY,
