@@ -243,6 +243,17 @@ def test_other_folders_see_no_word_of_sign_language(written):
         assert [word for word in SIGN_WORDS if word.lower() in text.lower().replace("sign of", "")] == []
 
 
+@pytest.mark.parametrize("minutes", [0.0, 2.5])
+def test_page_and_card_say_where_the_clock_had_a_say(made_up, tmp_path, minutes):
+    record = made_up.record(models=("cnn",))
+    record["models"]["cnn"]["settings"]["minutes"] = minutes
+    folder = made_up.write(tmp_path / "run", record, sets=("grouped", "batch"))
+    write_report(folder)
+    texts = [(folder / name).read_text(encoding="utf-8") for name in ("report.html", "MODEL_CARD.md")]
+    note = "limited in minutes, so another machine may come to other numbers"
+    assert [note in text for text in texts] == [minutes > 0, minutes > 0]
+
+
 def test_the_card_has_the_usual_sections_and_says_what_was_not_measured(written):
     card = (written["alphabet"][1] / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert card.startswith("---\nlibrary_name: surehand\n")

@@ -11,8 +11,9 @@ import torch
 
 from surehand.alphabet import CLASSES
 from surehand.data import Augmentation, Samples
+from surehand.errors import UsageError
 from surehand.randomness import generator
-from surehand.train import Choice, Settings, train
+from surehand.train import Choice, Settings, _loop, train
 
 
 @pytest.fixture
@@ -68,24 +69,44 @@ def letters(n: int) -> Samples:
 
 
 def test_rendering_counts_but_the_first_step_still_has_a_small_rate(settings, monkeypatch, tmp_path):
-    some, rates = letters(29), []
+    some = letters(29)
     # Four letters an epoch, each of which takes five seconds.
     monkeypatch.setattr("surehand.data._stream.render_many", slow(5))
     settings = replace(settings, batch=30, fresh=4, schedule="one-cycle")
-    result = train("cnn", some, some, settings, cache=tmp_path, on_epoch=lambda epoch: rates.append(epoch))
+    result = train("cnn", some, some, settings, cache=tmp_path)
     # 20 s of letters and some of steps an epoch; the third epoch's letters would take what is left, and more.
     assert len(result.history) == 2
     assert result.stopped_because.startswith("the time, 1 min, was over in epoch 2;")
-    # The first step is the schedule's first: 1/25 of the rate, and not where a third of the minute would have it.
+    # The first epoch begins with the schedule, at 1/25 of the rate, and not where a third of the minute would have it.
     assert result.history[0].learning_rate < settings.learning_rate / 10
+
+
+def test_letters_that_take_all_of_the_time_are_told(settings, monkeypatch, tmp_path):
+    monkeypatch.setattr("surehand.data._stream.render_many", slow(5))
+    with pytest.raises(UsageError, match=r"1 minutes are over before the first step: the first letters took 6\d s"):
+        train("cnn", letters(29), letters(29), replace(settings, fresh=12), cache=tmp_path)
+
+
+def test_a_resumed_run_knows_how_long_letters_take(settings, monkeypatch, tmp_path):
+    # After the first epoch, of 24 s, there is time for 20 s of letters and two more.
+    some, settings = letters(29), replace(settings, minutes=46 / 60, batch=30, fresh=4)
+    monkeypatch.setattr("surehand.data._stream.render_many", slow(5))
+
+    def stop(step):
+        if step.epoch == 2:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        train("cnn", some, some, settings, folder=tmp_path, cache=tmp_path, on_step=stop)
+    # The second epoch's letters are in the cache now, and a third's would outlast the time.
+    resumed = train("cnn", some, some, settings, folder=tmp_path, cache=tmp_path)
+    assert len(resumed.history) == 2
 
 
 def slow(seconds: int):
     """Letters of noise, for each of which the clock is read so often."""
 
     def render_many(numbers, **_):
-        from surehand.train import _loop
-
         for _ in range(seconds * len(numbers)):
             _loop.monotonic()
         pixels = letters(29).pixels[np.array(numbers) % 29]

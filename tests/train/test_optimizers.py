@@ -10,7 +10,7 @@ from surehand.train import _checkpoint as checkpoints
 from surehand.train._optimizers import Muon, muon, orthogonal
 
 
-@pytest.mark.parametrize(("precision", "error"), [("bfloat16", 0.05), ("float32", 1e-5)])
+@pytest.mark.parametrize(("precision", "error"), [("bfloat16", 0.05), ("float32", 1e-4)])
 @pytest.mark.parametrize("shape", [(8, 8), (6, 40), (40, 6), (1, 5)])
 def test_orthogonal_keeps_singular_vectors_and_makes_singular_values_alike(shape, precision, error):
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -25,9 +25,9 @@ _asked = Lock()
 
 
 def compile_beside() -> None:
-    """Once a process, before the first hand: if its smallest kernel was not on disk, have another process compile some.
+    """Once a process, before the first hand: if `smallest` was not on disk, have another process compile some kernels.
 
-    Where a first picture was broken off after that one, the next is compiled by one process.
+    Where a first picture was broken off after that, one process compiles what is left.
     """
     if not _asked.acquire(blocking=False):
         return

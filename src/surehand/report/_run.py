@@ -96,11 +96,9 @@ class Run:
 
     @property
     def time_note(self) -> str:
-        """That other numbers may come out, where training ended by the clock; else empty."""
+        """That other numbers may come out, where minutes were set; else empty."""
         timed = any((record.get("settings") or {}).get("minutes") for record in self.models.values())
-        return (
-            "Training was limited in minutes, so a faster or slower machine goes on to other numbers." if timed else ""
-        )
+        return "Training was limited in minutes, so another machine may come to other numbers." if timed else ""
 
     def sets(self, model: str) -> tuple[str, ...]:
         """The names of the evaluated sets of one model: grouped, random, then the external ones."""

@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from surehand.data import LetterStream, Samples, cache_folder, joined
-from surehand.errors import ConfigurationError
+from surehand.errors import ConfigurationError, UsageError
 from surehand.files import finite, write_whole
 from surehand.models import build, sample_keys
 from surehand.progress import Progress, silent
@@ -70,14 +70,22 @@ OnEpoch = Callable[[Epoch], None]
 
 @dataclass
 class _State:
-    """What changes while training, apart from the tensors; `first_step` is what `seconds` were then."""
+    """What changes while training, apart from the tensors.
+
+    Attributes:
+        step, seen, loss_sum: steps, images and their losses of the epoch that runs.
+        seconds: spent so far, of them `before_steps` before the first step.
+        rendering: the most seconds that an epoch waited for its letters.
+        rate: images a second.
+    """
 
     epoch: int = 0
     step: int = 0
     seen: int = 0
     loss_sum: float = 0.0
     seconds: float = 0.0
-    first_step: float = 0.0
+    before_steps: float = 0.0
+    rendering: float = 0.0
     rate: float = 0.0
     stopping: Stopping = field(default_factory=Stopping)
     history: list[Epoch] = field(default_factory=list)
@@ -223,10 +231,17 @@ class _Run:
         begun = monotonic()
         self.images = self._images(interrupted)
         # All devices go by one clock.
-        self._rendering = self._mean_over_devices(monotonic() - begun)
-        state.seconds += self._rendering
+        rendering = self._mean_over_devices(monotonic() - begun)
+        state.seconds += rendering
+        if state.step == 0:  # resumed, it finds them in the cache
+            state.rendering = max(state.rendering, rendering)
         if (state.epoch, state.step) == (0, 0):
-            state.first_step = state.seconds
+            state.before_steps = state.seconds
+            if not self._seconds_left():
+                raise UsageError(
+                    f"{settings.minutes:g} minutes are over before the first step: the first letters took "
+                    f"{rendering:.0f} s. Give more minutes, or fewer fresh letters."
+                )
         plan = batches(len(self.images), settings.batch, seed=settings.seed, epoch=state.epoch)
         mine = [shard(positions, self.fabric.global_rank, world) for positions in plan[state.step :]]
         seen_before, seconds_before, started = state.seen, state.seconds, monotonic()
@@ -251,8 +266,7 @@ class _Run:
             state.seconds = seconds_before + seconds / world
             rate = (state.seen - seen_before) / max(now - started, 1e-9)
             accuracy = state.history[-1].validation_accuracy if state.history else None
-            left = (len(self.images) - state.seen) / rate
-            left = min(left, self._seconds_left())
+            left = min((len(self.images) - state.seen) / rate, self._seconds_left())
             on_step(Step(state.epoch + 1, settings.epochs, state.seen, len(self.images), rate, left, accuracy))
             if stop or now - last_save >= save_every:
                 self.save()
@@ -294,7 +308,7 @@ class _Run:
         state.history.append(Epoch(state.epoch, mean_loss, loss, accuracy, rate, state.rate, spent))
         settings, cut = self.settings, state.seen < len(self.images)
         # Another epoch would begin with rendering, too.
-        over = cut or (state.epoch < settings.epochs and self._seconds_left() <= self._rendering)
+        over = cut or (state.epoch < settings.epochs and self._seconds_left() <= state.rendering)
         state.step, state.seen, state.loss_sum = 0, 0, 0.0
         state.stopped_because = reason_to_stop(
             state.stopping, loss, state.epoch, settings.epochs, settings.patience, settings.minutes if over else None
@@ -368,7 +382,7 @@ class _Run:
         """By the share of the epochs that is done, or of the time since the first step, if that is larger."""
         state, left, done = self.state, self._seconds_left(), epochs_done
         if left < inf:
-            done = max(done, 1 - left / max(60 * self.settings.minutes - state.first_step, left, 1e-9))
+            done = max(done, 1 - left / (60 * self.settings.minutes - state.before_steps))
         factor = SCHEDULES[self.settings.schedule](Moment(done, self.state.stopping.plateaus))
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
@@ -408,7 +422,7 @@ def _choose(fabric: Fabric, model: nn.Module, size: int, settings: Settings) -> 
 def _identity(
     architecture: str, images: Samples, validation: Samples, settings: Settings, beyond: dict[str, Any]
 ) -> str:
-    """Names a run by all that decides its result; the number of devices does not."""
+    """Names a run by all that decides its result; the number of devices does not, but for how far minutes reach."""
     values = {**settings.to_dict(), "devices": None, "start": None, **beyond}
     digest = hashlib.sha256(json.dumps([architecture, images.classes, values], sort_keys=True).encode())
     for samples in (images, validation):

@@ -18,7 +18,7 @@ _ADAMW_SHARE = 0.25
 _COLOURS = 3
 
 
-def adamw(model: nn.Module, rate: float, weight_decay: float, precision: str = "float32") -> torch.optim.Optimizer:
+def adamw(model: nn.Module, rate: float, weight_decay: float, precision: str) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter, ICLR 2019); only weights of two or more dimensions decay.
 
     Args:
@@ -37,7 +37,7 @@ def muon(model: nn.Module, rate: float, weight_decay: float, precision: str = "b
         model: its parameters.
         rate: the largest learning rate of the kernels; in each group as "initial_lr".
         weight_decay: decoupled, as for `adamw`.
-        precision: "bfloat16" or "float32", in which the model runs, so that this is fast, and `orthogonal` computes.
+        precision: "bfloat16" or "float32", in which `orthogonal` computes: the model's, which is fast on its machine.
     """
     convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.groups == 1]
     kernels = [m.weight for m in convolutions if m.in_channels > _COLOURS]
@@ -112,7 +112,7 @@ def orthogonal(matrix: Float[Tensor, "m n"], precision: str = "bfloat16") -> Flo
     """About the nearest matrix with orthonormal rows (or columns): singular values between 0.7 and 1.2, same vectors.
 
     Newton and Schulz's iteration with Jordan's coefficients, in bfloat16, as he runs it, or in float32: processors
-    without bfloat16 take ten times as long over that.
+    without bfloat16 take some twenty times as long over that.
     """
     x = matrix.to(_DTYPES[precision])
     x = x.T if len(x) > x.shape[1] else x

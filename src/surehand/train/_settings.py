@@ -19,10 +19,10 @@ class Settings:
 
     Attributes:
         epochs: at most so many passes over the training images; early stopping or the time may end sooner.
-        minutes: take no step after so many minutes, rendering and validation included, also within an epoch; the last
-            validation comes on top. Schedules go by the share of the epochs or of the time that is done, whichever is
-            larger, so what is learned depends on the machine's speed, and no two runs are alike to the bit. 0 for no
-            such limit.
+        minutes: end after so many minutes, rendering and validation included, also within an epoch, or when what is
+            left is less than rendering takes; the last validation, the probe and saving come on top. Schedules go by
+            the share of the epochs or of the time that is done, whichever is larger, so what is learned depends on the
+            machine's speed. 0 for no such limit.
         batch: images a step, over all devices together; at least 2. An epoch is cut into nearly equal batches of at
             most this many, so there is no tiny last one.
         optimizer: a name in `OPTIMIZERS`.
