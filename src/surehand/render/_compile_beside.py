@@ -6,6 +6,7 @@ It leaves them in numba's cache, where this one finds them by the time that it n
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from threading import Lock, Thread
 
 import numpy as np
@@ -48,7 +49,7 @@ def _run(command: list[str]) -> None:
 
 
 def compile_kernels() -> None:
-    """Compile the kernels that paint hands, then those of backgrounds and of the camera."""
+    """Compile the kernels that paint hands, then those of backgrounds and of the camera: what few pictures use, last."""
     from ._render import photograph  # not above: that module is built upon this one
 
     size = 16
@@ -59,9 +60,11 @@ def compile_kernels() -> None:
         *(np.empty((0, MET_COLUMNS), np.float32), np.empty((0, OWNER_COLUMNS), np.int32), 0),
         *(colour, coverage, parts, depth),
     )
-    factors = draw_factors("A", default_handshapes(), seed=0, index=0, fixed={"motion_blur": 0.05})
+    factors = draw_factors("A", default_handshapes(), seed=0, index=0, fixed={"motion_blur": 0.0})
+    light = background("room", 0, 1.0, 0.01, tone_albedo(1.0), size)
+    cover_with(light, colour, coverage, 1.0)
+    photograph(light, factors)
+    photograph(light, replace(factors, motion_blur=0.05))
     for kind in PAINTERS:
-        light = background(kind, 0, 1.0, 0.01, tone_albedo(1.0), size)
-        cover_with(light, colour, coverage, 1.0)
-        photograph(light, factors)
+        background(kind, 0, 1.0, 0.01, tone_albedo(1.0), size)
     edges(parts, depth)
