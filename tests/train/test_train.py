@@ -75,6 +75,24 @@ def test_the_probe_prefers_what_it_measured_and_leaves_the_model_alone():
     assert isinstance(choice, Choice)
 
 
+def test_the_probe_gives_up_early_what_is_hopeless(monkeypatch):
+    calls = []
+
+    def timer(model, size, batch, precision, layout):
+        def time_step():
+            calls.append((precision, batch))
+            return batch * (1.0 if precision == "bfloat16" else 0.1)
+
+        return time_step
+
+    monkeypatch.setattr("surehand.train._probe._timer", timer)
+    choice = probe(build("cnn", 4, 16), 16, 64, seconds=100.0)
+    assert choice.precision == "float32"
+    assert {batch for precision, batch in calls if precision == "bfloat16"} == {2}
+    assert choice.images_per_second["bfloat16 contiguous"] == 1.0
+    assert choice.images_per_second["float32 contiguous"] == 10.0
+
+
 def test_recipes_are_defaults_that_can_be_overridden():
     assert recipe("darknet53").epochs < recipe("cnn").epochs
     assert recipe("darknet53", epochs=7).epochs == 7

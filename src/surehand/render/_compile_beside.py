@@ -49,7 +49,7 @@ def _run(command: list[str]) -> None:
 
 
 def compile_kernels() -> None:
-    """Compile the kernels that paint hands, then those of backgrounds and of the camera: what few pictures use, last."""
+    """Compile the kernels that paint hands, of backgrounds and of the camera; last those that few pictures use."""
     from ._render import photograph  # not above: that module is built upon this one
 
     size = 16
