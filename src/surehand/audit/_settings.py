@@ -71,7 +71,7 @@ class AuditSettings:
 
     def to_toml(self) -> str:
         """A configuration file that `from_toml` reads; it states the differences, and recipes stay recipes."""
-        lines = ["# surehand run --config THIS_FILE repeats the run."]
+        lines = ["# surehand run --config THIS_FILE repeats the run; with minutes, as far as the machine gets."]
         values = asdict(self)
         tables = {name: values.pop(name) for name in ("external", "training")}
         augmentation = tables["training"].pop("augmentation", None)
