@@ -1,4 +1,5 @@
-# Every target installs what it needs into .venv by itself; a fresh Debian with Python 3.11 needs nothing else.
+# Every target installs what it needs into .venv by itself; a fresh Debian needs python3 (3.11 or 3.12), python3-venv
+# and make.
 PYTHON ?= python3
 BIN := .venv/bin
 # What `make run` audits: 80 letters a class before walls, measured also on letters anywhere. So few make few steps, hence

@@ -23,7 +23,7 @@ jaxtyping.install_import_hook(_checked_modules(), "annotations.check")
 
 @pytest.fixture(scope="session")
 def photos() -> Path:
-    """The folder of real photographs, laid out as docs/results.md says."""
+    """The folder of real photographs, laid out as docs/photographs.md says."""
     folder = os.environ.get("SUREHAND_PHOTOS")
     if not folder:
         pytest.skip("needs photographs: set SUREHAND_PHOTOS to their folder")

@@ -1,6 +1,7 @@
 """The other verbs: what they answer, and how they refuse."""
 
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -12,6 +13,10 @@ import pytest
 import torch
 from PIL import Image
 
+from surehand.attack import ATTACKS
+from surehand.explain import EXPLAINERS
+from surehand.models import MODELS
+
 from .conftest import surehand, write_folder
 
 VERBS = ["run", "train", "evaluate", "attack", "explain", "predict", "speak", "data", "export", "doctor"]
@@ -22,6 +27,14 @@ def test_every_verb_has_help(verb):
     answer = surehand(verb, "--help")
     assert answer.code == 0
     assert "Usage" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("verb", "names"), [("train", (*MODELS, "zoo-NAME")), ("attack", ATTACKS), ("explain", EXPLAINERS)]
+)
+def test_help_names_what_there_is_to_choose(verb, names):
+    words = set(re.findall(r"[\w-]+", surehand(verb, "--help").out))
+    assert set(names) <= words
 
 
 def processor_seconds(code: str) -> float:

@@ -17,7 +17,7 @@ surehand explain MODEL PHOTO               why it says so
 surehand attack MODEL PHOTOS               how little noise fools it
 surehand speak "HELLO"                     say it aloud
 
-Nothing is sent off this machine."""
+Nothing is sent off this machine; kaggle:OWNER/NAME alone asks the network."""
 
 app = typer.Typer(
     name="surehand",

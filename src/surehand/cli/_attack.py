@@ -24,7 +24,7 @@ def attack(
     console: Console,
     model: ModelArgument,
     data: DataArgument,
-    method: Annotated[str, typer.Option(help="Which attack.")] = "fgsm",
+    method: Annotated[str, typer.Option(help="Which attack: fgsm.")] = "fgsm",
     epsilon: Annotated[
         str | None,
         typer.Option(help="One budget, such as 8/255 or 0.03. (default: the whole curve)", show_default=False),

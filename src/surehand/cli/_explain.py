@@ -17,7 +17,7 @@ def explain(
     console: Console,
     model: ModelArgument,
     image: Annotated[Path, typer.Argument(help="A photograph.", show_default=False)],
-    method: Annotated[str, typer.Option(help="Which method.")] = "lime",
+    method: Annotated[str, typer.Option(help="Which method: lime.")] = "lime",
     recipe: Annotated[
         str, typer.Option(help="original (150 perturbations) or lime (as the lime package, 1000).")
     ] = "original",

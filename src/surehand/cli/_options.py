@@ -11,7 +11,7 @@ from surehand.errors import UsageError
 DataArgument = Annotated[
     str,
     typer.Argument(
-        help="A folder of class folders, a .zip, kaggle:OWNER/NAME, letters, letters:N (N a class), letters:N:any.",
+        help="A folder of class folders, a .zip, kaggle:OWNER/NAME, letters (150 a class), letters:N or letters:N:any.",
         show_default=False,
     ),
 ]
@@ -96,7 +96,7 @@ StayOption = Annotated[
 ScenesOption = Annotated[
     str | None,
     typer.Option(
-        help="Where such letters are held: any, near or studio, ever easier.",
+        help="Scenes of these letters: any, near or studio, ever easier.",
         rich_help_panel=TRAINING,
         show_default=False,
     ),

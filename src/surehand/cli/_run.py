@@ -39,12 +39,16 @@ def run(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="A folder of class folders, a .zip, kaggle:OWNER/NAME, letters:N. (default: letters, 150 a class)",
+            help="A folder of class folders, a .zip, kaggle:OWNER/NAME, letters:N or letters:N:any. (default: letters)",
             show_default=False,
         ),
     ] = None,
     models: Annotated[
-        str | None, typer.Option(help="Which models, separated by commas. (default: cnn)", show_default=False)
+        str | None,
+        typer.Option(
+            help="Which models, separated by commas, of those that `train --model` takes. (default: cnn)",
+            show_default=False,
+        ),
     ] = None,
     size: Annotated[
         int | None,

@@ -37,7 +37,9 @@ from ._verb import Outcome, this_command, verb
 def train(
     console: Console,
     data: DataArgument = "letters",
-    model: Annotated[str, typer.Option(help="Which model.")] = "cnn",
+    model: Annotated[
+        str, typer.Option(help="cnn, darknet53, resnet18, convnext, vit, reader, small_reader, or zoo-NAME.")
+    ] = "cnn",
     size: SizeOption = 64,
     out: Annotated[
         Path | None,

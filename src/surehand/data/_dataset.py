@@ -160,7 +160,8 @@ def load(
     Nothing is written to the user's folder.
 
     Args:
-        source: a folder, a zip file, `kaggle:owner/name`, `letters`, or `letters:N` for N rendered images a class.
+        source: a folder, a zip file, `kaggle:owner/name`, `letters`, `letters:N` for N rendered images a class,
+            or `letters:N:SCENES`.
         size: side of the pictures in pixels; letters are rendered at it, from 16 to 2048.
         cache: where to keep decoded pictures; see `cache_folder`.
         seed: chooses which groups are held back; names the rendered letters.

@@ -33,7 +33,7 @@ class Manifest:
         dhash: 64-bit difference hash.
         groups: images of one group stay on one side of the split.
         splits: "train", "validation", "grouped" (whole held-back groups), "random" (random frames of training groups),
-            "margin" (unused: a near twin is held back) or "external".
+            "margin" (unused: a near twin is on the other side) or "external".
         flags: remarks about each file, separated by ';'.
         quarantined: files left out, with reasons.
     """

@@ -1,4 +1,4 @@
-"""A few seconds that find out how this machine runs this model fastest."""
+"""Some steps that find out how this machine runs this model fastest."""
 
 from collections.abc import Callable
 from copy import deepcopy
