@@ -22,7 +22,7 @@ STAGES = [
     "serve",
     "cli",
 ]
-LEAVES = ["alphabet", "errors", "randomness", "files", "intervals", "processors", "progress"]
+LEAVES = ["alphabet", "errors", "randomness", "files", "intervals", "kernels", "processors", "progress"]
 # Report reads result objects and files, nothing else, so that a page can be made again where no torch is installed.
 NARROWER = {"report": LEAVES, "render": LEAVES}
 

@@ -15,7 +15,7 @@ from surehand.render._render import picture_of
 
 @pytest.fixture
 def stream(cache) -> LetterStream:
-    return LetterStream(CLASSES, size=16, fresh=31, stay=2, seed=3, scenes="near", cache=cache)
+    return LetterStream(CLASSES, size=16, fresh=31, stay=2, seed=3, scenes="near", cache=cache, run="a")
 
 
 def test_an_epoch_trains_on_the_letters_of_the_last_epochs(stream):
@@ -50,6 +50,16 @@ def test_the_cache_holds_no_more_than_an_epoch_needs(stream):
     for epoch in range(4):
         stream.epoch(epoch)
     assert [path.stem for path in sorted(stream._folder().glob("*.npy"))] == ["000002", "000003"]
+
+
+def test_runs_leave_each_other_s_letters_alone(stream):
+    other = replace(stream, run="b")
+    for epoch in range(3):
+        stream.epoch(epoch)
+    other.epoch(0)
+    assert [path.stem for path in sorted(stream._folder().glob("*.npy"))] == ["000001", "000002"]
+    stream.discard()
+    assert [path.stem for path in sorted(other._folder().glob("*.npy"))] == ["000000"]
 
 
 def test_classes_that_are_no_letters_are_refused(stream):

@@ -1,12 +1,14 @@
 """Factors are drawn by name, one without the other."""
 
+import re
 from dataclasses import asdict, fields
 
+import numpy as np
 import pytest
 
 from surehand.errors import UsageError
 from surehand.render import FACTOR_GROUPS, FACTOR_NAMES, SCENES, Factors, render
-from surehand.render._factors import _PICTURE_LAWS, _SIGNER_LAWS, draw_factors, vary
+from surehand.render._factors import _PICTURE_LAWS, _SIGNER_LAWS, draw_factors, held_while_varying
 from surehand.render._handshapes import default_handshapes
 
 SHAPES = default_handshapes()
@@ -18,7 +20,8 @@ def draw(name="A", seed=0, index=0, **fixed):
 
 def test_every_factor_is_drawn_and_documented():
     assert set(asdict(draw())) == set(FACTOR_NAMES) == {field.name for field in fields(Factors)}
-    assert all(f"{name}" in Factors.__doc__ for name in FACTOR_NAMES)
+    entries = re.findall(r"^        (\w[\w, \n]*?):", Factors.__doc__.partition("Attributes:")[2], re.MULTILINE)
+    assert set(re.findall(r"\w+", " ".join(entries))) == set(FACTOR_NAMES)
     assert all(name in FACTOR_NAMES for group in FACTOR_GROUPS.values() for name in group)
 
 
@@ -38,6 +41,20 @@ def test_fixing_a_factor_changes_no_other(name):
     assert fixed.items() <= usual.items()
 
 
+def test_a_fixed_value_of_another_type_is_the_same_factor():
+    plain = draw(jpeg_quality=80, background_scene=7, joint_noise=(0.5,) * 21, tone=8.0, person=3)
+    other = draw(
+        jpeg_quality=np.int64(80), background_scene=7.0, joint_noise=[0.5] * 21, tone=np.float32(8), person=3.0
+    )
+    assert repr(other) == repr(plain)
+
+
+@pytest.mark.parametrize("name", ["person", "variant", "background_scene", "noise_scene", "jpeg_quality"])
+def test_half_of_what_is_counted_is_refused(name):
+    with pytest.raises(UsageError, match=f"the factor {name} must be a whole number; got 1.5"):
+        draw(**{name: 1.5})
+
+
 def test_scenes_change_the_factors_whose_laws_they_have_and_no_others():
     usual = asdict(draw(index=4))
     for scenes, laws in SCENES.items():
@@ -55,7 +72,7 @@ def test_scenes_change_the_factors_whose_laws_they_have_and_no_others():
 
 def test_scenes_are_asked_for_and_never_vary():
     with pytest.raises(UsageError, match="no factor or group 'scenes' to vary"):
-        vary("scenes", "A", SHAPES, seed=0)
+        held_while_varying("scenes", "A", SHAPES, seed=0)
     with pytest.raises(UsageError, match="scenes must be one of any, near, studio; got 'moon'"):
         draw(scenes="moon")
 
@@ -80,7 +97,7 @@ def test_variants_tones_and_hands_are_drawn_as_often_as_the_laws_say():
 
 @pytest.mark.parametrize("group", ["light", "tone", "background", "rotation", "signer", "distance"])
 def test_a_series_varies_its_group_and_nothing_else(group):
-    held = vary(group, "K", SHAPES, seed=0)
+    held = held_while_varying(group, "K", SHAPES, seed=0)
     series = [asdict(draw("K", index=index, **held)) for index in range(1, 5)]
     differing = {name for name in FACTOR_NAMES if len({repr(factors[name]) for factors in series}) > 1}
     allowed = set(FACTOR_GROUPS.get(group, (group,)))
@@ -94,7 +111,7 @@ def test_a_series_varies_its_group_and_nothing_else(group):
 def test_every_series_has_more_than_one_picture(name):
     # Only "nothing" may be idle, and A is formed in two ways. What is rare, such as nail polish, is seen among 60.
     letter = "nothing" if name == "idle" else "A"
-    held = vary(name, letter, SHAPES, seed=0)
+    held = held_while_varying(name, letter, SHAPES, seed=0)
     series = [asdict(draw(letter, index=index, **held)) for index in range(60)]
     differing = {factor for factor in FACTOR_NAMES if len({repr(factors[factor]) for factors in series}) > 1}
     # A number in the file's name is no other picture.
@@ -103,7 +120,7 @@ def test_every_series_has_more_than_one_picture(name):
 
 
 def test_a_series_of_persons_varies_all_that_belongs_to_a_person():
-    held = vary("person", "A", SHAPES, seed=0)
+    held = held_while_varying("person", "A", SHAPES, seed=0)
     for index in range(3):
         drawn = draw("A", index=index, **held)
         assert drawn == draw("A", index=0, person=drawn.person)
@@ -114,11 +131,11 @@ def test_a_series_of_persons_varies_all_that_belongs_to_a_person():
 @pytest.mark.parametrize("group", ["hand", "tone", "shape", "signer"])
 def test_what_belongs_to_a_fixed_person_cannot_vary(group):
     with pytest.raises(UsageError, match=f"{group} cannot vary while the person is fixed: .* do not fix person"):
-        vary(group, "A", SHAPES, seed=0, fixed={"person": 3})
+        held_while_varying(group, "A", SHAPES, seed=0, fixed={"person": 3})
 
 
 def test_a_fixed_person_may_sign_in_any_light():
-    held = vary("light", "A", SHAPES, seed=0, fixed={"person": 3})
+    held = held_while_varying("light", "A", SHAPES, seed=0, fixed={"person": 3})
     series = [draw("A", index=index, **held) for index in range(3)]
     assert {(factors.person, factors.tone) for factors in series} == {(3, draw("A", person=3).tone)}
     assert len({factors.light_azimuth for factors in series}) == 3
@@ -136,7 +153,7 @@ def test_a_fixed_person_may_sign_in_any_light():
 )  # fmt: skip
 def test_what_is_fixed_cannot_vary(group, fixed):
     with pytest.raises(UsageError, match=f"{group} cannot vary while it is fixed"):
-        vary(group, "A", SHAPES, seed=0, fixed=fixed)
+        held_while_varying(group, "A", SHAPES, seed=0, fixed=fixed)
 
 
 def test_a_variant_that_one_class_lacks_is_refused_with_the_name_of_the_class():
@@ -164,4 +181,4 @@ def test_an_impossible_fixed_factor_is_refused(fixed, words):
 
 def test_an_unknown_group_is_refused():
     with pytest.raises(UsageError, match="no factor or group 'weather'"):
-        vary("weather", "A", SHAPES, seed=0)
+        held_while_varying("weather", "A", SHAPES, seed=0)

@@ -147,6 +147,13 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_the_current_folder_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="is the current folder"):
+        write_letters(".", 1, 16, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_empty_folder_is_filled(tmp_path):
     target = tmp_path / "empty"
     target.mkdir()

@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from surehand.alphabet import CLASSES
 from surehand.data import Samples
+from surehand.errors import UsageError
 from surehand.models import Classifier, build, save
 from surehand.render import render_many
 from surehand.train import Settings, train
@@ -64,6 +66,13 @@ def test_two_devices_keep_as_much_of_the_start_as_one(images, validation, tmp_pa
     whole = train("cnn", images, validation, replace(settings, keep=0.0)).model.state_dict()
     name = list(whole)[-2]  # the last weights
     assert torch.allclose(two[name], 0.75 * start.state_dict()[name] + 0.25 * whole[name], atol=1e-5)
+
+
+def test_what_one_device_would_refuse_several_refuse_in_the_same_words(images, validation, tmp_path, capfd):
+    settings = Settings(epochs=1, batch=32, precision="float32", devices=2, fresh=31)
+    with pytest.raises(UsageError, match="cannot be mixed with the classes a, b, c, d"):
+        train("cnn", images, validation, settings, cache=tmp_path)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_synchronised_batch_norm_is_batch_norm_where_there_is_one_device(monkeypatch):

@@ -70,7 +70,7 @@ def test_killed_with_sigkill_at_random_steps_and_resumed_the_weights_are_the_sam
     histories = [
         [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").open()] for name in ("whole", "broken")
     ]
-    losses = [[(h["train_loss"], h["validation_loss"]) for h in history] for history in histories]
+    losses = [[(h["train_loss"], h["validation_loss"], h["learning_rate"]) for h in history] for history in histories]
     assert losses[0] == losses[1]
 
 
@@ -81,6 +81,7 @@ def settings() -> Settings:
 
 def test_ctrl_c_saves_and_the_resumed_run_ends_alike(images, validation, settings, tmp_path):
     whole, before = train("cnn", images, validation, settings), signal.getsignal(signal.SIGINT)
+    (tmp_path / ".checkpoint.safetensors.1a2b3c4d").write_bytes(b"what a run left that was killed while it saved")
 
     def press(step):
         if (step.epoch, step.done) == (2, 49):
@@ -92,7 +93,24 @@ def test_ctrl_c_saves_and_the_resumed_run_ends_alike(images, validation, setting
     assert progress(tmp_path)[1] > 0
     resumed = train("cnn", images, validation, settings, folder=tmp_path)
     assert digest(whole.model.state_dict()) == digest(resumed.model.state_dict())
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.safetensors", "metrics.jsonl"}
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_run_stopped_at_the_last_step_of_an_epoch_tells_that_epoch_s_rate_and_speed(
+    images, validation, settings, tmp_path
+):
+    whole = train("cnn", images, validation, settings)
+
+    def press(step):
+        if (step.epoch, step.done) == (1, step.total):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train("cnn", images, validation, settings, folder=tmp_path, on_step=press)
+    resumed = train("cnn", images, validation, settings, folder=tmp_path)
+    assert [e.learning_rate for e in resumed.history] == [e.learning_rate for e in whole.history]
+    assert all(epoch.images_per_second > 0 for epoch in resumed.history)
 
 
 def test_a_finished_run_is_not_trained_again_and_tells_its_epochs(images, validation, settings, tmp_path):

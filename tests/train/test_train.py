@@ -1,13 +1,14 @@
 """Training learns, follows its settings, and leaves no trace."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from surehand.data import Augmentation
-from surehand.errors import UsageError
+from surehand.errors import DataError, UsageError
 from surehand.models import build
 from surehand.randomness import generator
 from surehand.train import Choice, Settings, evaluate, probe, recipe, train
@@ -45,6 +46,17 @@ def test_global_generators_and_threads_are_left_alone(images, validation):
     assert torch.equal(torch_state, torch.get_rng_state())
     assert np.array_equal(numpy_state, np.random.get_state()[1])  # noqa: NPY002
     assert threads == torch.get_num_threads()
+
+
+def test_sets_that_do_not_belong_together_are_refused(images, validation):
+    settings = Settings(epochs=1, batch=32, precision="float32")
+    with pytest.raises(UsageError, match="same classes, in the same order"):
+        train("cnn", images, replace(validation, classes=("b", "a", "c", "d")), settings)
+    nothing = replace(
+        validation, rows=validation.rows[:0], labels=validation.labels[:0], ids=validation.ids[:0], paths=()
+    )
+    with pytest.raises(DataError, match="one of the two sets is empty"):
+        train("cnn", images, nothing, settings)
 
 
 def test_early_stopping_ends_training_of_what_cannot_be_learned(images, validation):

@@ -1,11 +1,12 @@
 """Compiled loops over pixels; all run without the interpreter lock and touch each pixel once."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from surehand.kernels import kernel
+
 # Contraction to fused multiply-adds is the only liberty: results differ between machines by one rounding at most.
-_compiled = numba.njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy", boundscheck=False)
+_compiled = kernel(fastmath={"contract"}, error_model="numpy", boundscheck=False)
 
 
 @_compiled

@@ -1,10 +1,11 @@
 """Compiled comparisons of 64-bit hashes, all pairs, without storing the pairs."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-_compiled = numba.njit(nogil=True, cache=True, boundscheck=False)
+from surehand.kernels import kernel
+
+_compiled = kernel(boundscheck=False)
 
 
 @_compiled

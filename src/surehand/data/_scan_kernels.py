@@ -1,10 +1,11 @@
 """The compiled part of reading an image: its thumbnail and its difference hash in one pass over its pixels."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-_compiled = numba.njit(nogil=True, cache=True, boundscheck=False)
+from surehand.kernels import kernel
+
+_compiled = kernel(boundscheck=False)
 
 
 @_compiled

@@ -36,6 +36,7 @@ class LetterStream:
         seed: of the run.
         scenes: see `surehand.render.Factors`.
         cache: the cache folder; it holds `stay` batches of fresh x size^2 x 3 bytes, and one more while that is made.
+        run: names the run, which keeps its letters apart from those of others.
 
     Raises:
         UsageError: the classes are not those of the alphabet.
@@ -49,6 +50,7 @@ class LetterStream:
     seed: int
     scenes: str
     cache: Path
+    run: str
 
     def __post_init__(self) -> None:
         if {name.casefold() for name in self.classes} != {name.casefold() for name in CLASSES}:
@@ -111,7 +113,8 @@ class LetterStream:
         return key_of(self.seed, "letter stream") % 2**31
 
     def _folder(self) -> Path:
-        return self.cache / "stream" / f"renderer{RENDERER}-{self.scenes}-{self.fresh}x{self.size}px-seed{self.seed}"
+        name = f"renderer{RENDERER}-{self.scenes}-{self.fresh}x{self.size}px-seed{self.seed}-{self.run}"
+        return self.cache / "stream" / name
 
 
 def _stored(path: Path, shape: tuple[int, ...]) -> UInt8[ndarray, "n h w 3"] | None:

@@ -8,9 +8,10 @@ from math import ceil, log2, sqrt
 from math import e as E
 
 import numpy as np
-from numba import njit
 from numpy.polynomial import Chebyshev, Polynomial
 from numpy.typing import NDArray
+
+from surehand.kernels import kernel
 
 # 2^t = 2^n * 2^f: n = round(t), |f| <= 1/2, and 2^f by the polynomial through it at 11 Chebyshev nodes, whose relative
 # error is below 2e-15.
@@ -27,7 +28,7 @@ _CHUNK = 1024
 
 
 # Contraction to fused multiply-adds is allowed here, because the rounding of a density lies far below the noise.
-@njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
+@kernel(fastmath={"contract", "nsz"})
 def add_densities(density: NDArray[np.float64], colour: NDArray[np.float64], kernel_size: float) -> None:
     """Add to every pixel exp(-D / (2 kernel_size^2)) over its window, D = squared colour distance + rows^2 + columns^2.
 
@@ -99,7 +100,7 @@ def add_densities(density: NDArray[np.float64], colour: NDArray[np.float64], ker
 
 
 # No fused multiply-add here: the rounding of D decides between parents, and is to be the reference's.
-@njit(cache=True, nogil=True)
+@kernel()
 def nearest_denser(
     density: NDArray[np.float64], colour: NDArray[np.float64], offsets: NDArray[np.int64], max_dist: float
 ) -> NDArray[np.int64]:
@@ -143,7 +144,7 @@ def nearest_denser(
     return parents
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def tree_labels(parents: NDArray[np.int64]) -> NDArray[np.int64]:
     """Number the trees of a forest 0, 1, ... by the index of their roots; each pixel gets the number of its tree.
 

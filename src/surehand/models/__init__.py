@@ -3,7 +3,7 @@
 A model maps float32 images (n, 3, h, w), RGB in [0, 1], to logits (n, k); its first layer normalises.
 """
 
-from ._classifier import Classifier, find_classifier, load, packaged_folder, save
+from ._classifier import Classifier, find_classifier, load, save
 from ._cnn import CNN
 from ._convnext import ConvNeXt
 from ._darknet53 import Darknet53
@@ -40,7 +40,6 @@ __all__ = [
     "export_onnx",
     "find_classifier",
     "load",
-    "packaged_folder",
     "read_darknet_weights",
     "sample_keys",
     "save",

@@ -35,6 +35,9 @@ class Classifier:
         size: height and width of the images in pixels.
         temperature: what logits are divided by before softmax, fitted after training; > 0.
         metadata: what can be written as JSON and others should know: licence of the data, metrics, versions, seed.
+
+    Raises:
+        UsageError: two classes of one name, a size below 1, or a temperature that is not above 0.
     """
 
     model: nn.Module
@@ -47,6 +50,8 @@ class Classifier:
     def __post_init__(self) -> None:
         if len(set(self.classes)) != len(self.classes):
             raise UsageError(f"Class names must differ from each other; got {', '.join(self.classes)}.")
+        if self.size < 1 or isinstance(self.size, bool):
+            raise UsageError(f"The size must be a number of pixels; got {self.size}.")
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise UsageError(f"The temperature must be a positive number; got {self.temperature}.")
 
@@ -55,6 +60,9 @@ class Classifier:
 
         Args:
             images: of the classifier's size, in [0, 1]; moved to the model's device.
+
+        Raises:
+            UsageError: images of another size.
         """
         if images.shape[2:] != (self.size, self.size):
             height, width = images.shape[2:]
@@ -62,11 +70,6 @@ class Classifier:
         device = next(self.model.parameters()).device
         with evaluating(self.model), torch.no_grad():
             return (self.model(images.to(device)).float() / self.temperature).softmax(1)
-
-
-def packaged_folder() -> Path:
-    """Where the classifiers lie that come with the package."""
-    return _PACKAGED
 
 
 def find_classifier(name: str | Path) -> Path:
@@ -78,7 +81,7 @@ def find_classifier(name: str | Path) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    packaged = sorted(packaged_folder().glob("*.safetensors"))
+    packaged = sorted(_PACKAGED.glob("*.safetensors"))
     for file in packaged:
         if str(name) == file.stem:
             return file
@@ -97,7 +100,7 @@ def save(classifier: Classifier, path: str | Path, *, half: bool = False) -> Non
         half: round the weights to float16, for a file of half the length; loading makes them float32 again.
 
     Raises:
-        DataError: the file cannot be written (no such folder, no permission, disk full).
+        DataError: the file cannot be written (no permission, disk full).
     """
     header = {
         "schema": _SCHEMA,
@@ -181,8 +184,11 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def _is_pickle(path: Path) -> bool:
     """By its first bytes: torch's zip archives of pickles, and bare pickles of protocol 2 and later."""
-    with path.open("rb") as file:
-        start = file.read(4)
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except OSError:
+        return False
     return start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"})
 
 

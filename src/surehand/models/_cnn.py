@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from surehand.errors import UsageError
 
 from ._dropout import Dropout
-from ._normalise import Normalise
+from ._normalise import around_grey
 
 _FILTERS = (16, 32, 64)
 _HIDDEN = 128
@@ -49,8 +49,7 @@ class CNN(nn.Module):
             )
         super().__init__()
         self.size = size
-        # Mean 0.5: the zeros that pad each convolution are then mid-grey, the least surprising surrounding.
-        self.normalise = Normalise(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+        self.normalise = around_grey()
         self.blocks = nn.Sequential(*(Block(i, o) for i, o in zip((3, *_FILTERS), _FILTERS, strict=False)))
         self.dropout = Dropout(0.5)
         self.hidden = nn.Linear(_FILTERS[-1] * (size // _SHRINK) ** 2, _HIDDEN)

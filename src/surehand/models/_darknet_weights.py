@@ -58,13 +58,16 @@ def read_darknet_weights(model: Darknet53, path: str | Path) -> DarknetHeader:
         The header, for `write_darknet_weights`.
 
     Raises:
-        ConfigurationError: no such file, or its length is not exactly that of this network; the message names the first
-            layer that does not fit.
+        ConfigurationError: no such file, one that cannot be read, or its length is not exactly that of this network;
+            the message names the first layer that does not fit.
     """
     path = Path(path)
     if not path.is_file():
         raise ConfigurationError(f"There is no weights file {path}.")
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"Could not read {path}: {error.strerror}.") from error
     header = _header(path, content)
     numbers = content[struct.calcsize(header.layout) :]
     layers = list(_layers(model))

@@ -39,3 +39,8 @@ class Normalise(nn.Module):
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
         """Images in [0, 1] to normalised images."""
         return (images - self.mean) / self.std
+
+
+def around_grey() -> Normalise:
+    """Mean 0.5: the zeros that pad each convolution are then mid-grey, the least surprising surrounding."""
+    return Normalise(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from ._dropout import Dropout
 from ._gaze import look, whole, window_of
-from ._normalise import Normalise
+from ._normalise import around_grey
 from ._trunks import PlainTrunk, ResidualTrunk
 
 # Pixels a side of what either network is shown, whatever the size of the images. Larger in training, where augmentation
@@ -31,8 +31,7 @@ class Reader(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        # Mean 0.5: the zeros that pad each convolution are then mid-grey, the least surprising surrounding.
-        self.normalise = Normalise(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+        self.normalise = around_grey()
         self.plain = PlainTrunk(stages=((32, 48), (96, 96), (160, 160), (288, 288)))
         self.residual = ResidualTrunk(stem=32, widths=(40, 72, 104, 152), units=(1, 2, 2, 1))
         self.coin = Dropout(0.5)

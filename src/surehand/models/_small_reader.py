@@ -5,9 +5,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from surehand.errors import UsageError
+
 from ._dropout import Dropout
-from ._normalise import Normalise
+from ._normalise import around_grey
 from ._trunks import PlainTrunk
+
+# What is left of the reduced view after its trunk has halved it three times.
+_SMALLEST = 8
 
 
 class SmallReader(nn.Module):
@@ -18,12 +23,14 @@ class SmallReader(nn.Module):
 
     Args:
         classes: number of logits, k.
+        size: height and width of the images in pixels, at least 8.
     """
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, size: int) -> None:
+        if size < _SMALLEST:
+            raise UsageError(f"The small_reader needs images of at least {_SMALLEST} pixels; got {size}.")
         super().__init__()
-        # Mean 0.5: the zeros that pad each convolution are then mid-grey, the least surprising surrounding.
-        self.normalise = Normalise(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+        self.normalise = around_grey()
         self.trunk = PlainTrunk(stages=((24, 32), (64, 64), (144, 176)))
         self.dropout = Dropout(0.2)
         self.output = nn.Linear(self.trunk.width, classes)

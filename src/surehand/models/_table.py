@@ -27,7 +27,7 @@ MODELS: dict[str, Constructor] = {
     "convnext": lambda classes, size: ConvNeXt(classes, size),
     "vit": lambda classes, size: ViT(classes, size),
     "reader": lambda classes, size: Reader(classes),
-    "small_reader": lambda classes, size: SmallReader(classes),
+    "small_reader": lambda classes, size: SmallReader(classes, size),
 }
 
 # All that has a name: the networks written here, and those that the optional part transformers brings.

@@ -16,7 +16,6 @@ from ._kinematics import Skeleton, cross
 # Widths of the smooth unions, palm widths.
 PALM_BLEND, FOREARM_BLEND, KNUCKLE_BLEND, THUMB_BLEND, JOINT_BLEND = 0.11, 0.16, 0.08, 0.07, 0.025
 
-NO_SLEEVE = 100.0
 _FOREARM_LENGTH = 5.0
 # Of its three bones: how far aside their ends lie, and their radii there.
 _AT_WRIST, _AT_ELBOW = np.array([[0.145], [-0.145], [0.0]]), np.array([[0.19], [-0.19], [0.0]])
@@ -32,12 +31,10 @@ class Limb:
     Attributes:
         forearm: unit vector (3,) from the wrist to the elbow, in the hand frame.
         width: of the wrist, relative to an average one.
-        sleeve: distance from the wrist at which a sleeve begins, palm widths; `NO_SLEEVE` for a bare arm.
     """
 
     forearm: NDArray[np.float64]
     width: float
-    sleeve: float
 
 
 # The rows of a hand, and what is the same in every hand.

@@ -28,7 +28,7 @@ class Factors:
 
     Attributes:
         scenes: a key of `SCENES`, by whose laws the others are drawn; "any" unless it is fixed.
-        person: who signs, 0 to 999; fixes the factors of the signer unless they are fixed themselves.
+        person: who signs, drawn from 0 to 999; fixes the factors of the signer unless they are fixed themselves.
         hand: "right" or "left"; a left hand is the mirrored right hand, in the same light.
         tone: skin on the Monk scale, 1 (lightest) to 10, continuous.
         skin_red: relative surplus of red in the skin.
@@ -346,9 +346,9 @@ def draw_factors(
     Raises:
         UsageError: a name that is no factor, or a value that the factor cannot take.
     """
-    fixed = dict(fixed or {})
     variants = shapes.classes[class_name]
-    _check_fixed(fixed, class_name, len(variants))
+    _check_fixed(fixed or {}, class_name, len(variants))
+    fixed = {name: _plain(name, value) for name, value in (fixed or {}).items()}
     scenes = fixed.get("scenes", "any")
     picture_laws, signer_laws = _LAWS_OF[scenes]
     values = _draw(picture_laws, (seed, "picture", class_name), index)
@@ -360,7 +360,7 @@ def draw_factors(
     return Factors(**{"scenes": scenes, **values})
 
 
-def vary(
+def held_while_varying(
     group: str, class_name: str, shapes: Handshapes, *, seed: int, fixed: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """The factors that a series holds while one group varies: those of the class's first picture, less the group.
@@ -417,6 +417,8 @@ def _weighted(weights: Sequence[float], place: float) -> int:
     return max(len(weights) - 1, 0)
 
 
+_WHOLE = ("person", "variant", "background_scene", "noise_scene", "jpeg_quality")
+_YES_OR_NO = ("idle", "back_light")
 _WORDS: dict[str, tuple[str, ...]] = {"scenes": tuple(SCENES), "hand": HANDS, "background": BACKGROUNDS}
 _LENGTHS = {"finger_each": 4, "cloth": 5, "joint_noise": 21, "forearm_bend": 3}
 _RANGES: dict[str, tuple[float, float]] = {
@@ -460,3 +462,14 @@ def _check_fixed(fixed: Mapping[str, Any], class_name: str, variants: int) -> No
         for number in numbers:
             if not isinstance(number, int | float | np.integer | np.floating) or not low <= number <= high:
                 raise UsageError(f"the factor {name} must lie in {low:g} to {high:g}{where}; got {value!r}")
+            if name in _WHOLE and number != int(number):
+                raise UsageError(f"the factor {name} must be a whole number; got {value!r}")
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A value of the type with which its factor is drawn: pictures and keys depend on that, too."""
+    if name in _WORDS:
+        return value
+    if name in _LENGTHS:
+        return tuple(map(float, value))
+    return bool(value) if name in _YES_OR_NO else int(value) if name in _WHOLE else float(value)

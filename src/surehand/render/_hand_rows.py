@@ -46,6 +46,11 @@ OWNER_COLUMNS = 4
 Triple = tuple[float, float, float]
 
 
+def triple(vector: NDArray[np.float64]) -> Triple:
+    """Three plain numbers."""
+    return float(vector[0]), float(vector[1]), float(vector[2])
+
+
 # These are handed to the kernels as vectors: numba's disk cache cannot be read once a class that it names is gone.
 class View(NamedTuple):
     """A pinhole camera that looks along its own -z."""

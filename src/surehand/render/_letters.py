@@ -19,8 +19,7 @@ from surehand.alphabet import CLASSES
 from surehand.errors import DataError, UsageError
 from surehand.progress import Progress, silent
 
-from ._factors import draw_factors
-from ._factors import vary as hold_all_but
+from ._factors import draw_factors, held_while_varying
 from ._handshapes import Handshapes, default_handshapes
 from ._kinematics import JOINTS
 from ._parallel import Task, in_parallel
@@ -77,11 +76,12 @@ def write_letters(
         The folder.
 
     Raises:
-        UsageError: an argument out of range, a series in which nothing is left to vary, or a folder that is not empty.
+        UsageError: an argument out of range, a series in which nothing is left to vary, or a folder that is not empty
+            or is the current one.
         DataError: the folder cannot be written, or there is no space left.
         SurehandError: a process that rendered was killed.
     """
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     check_size(size)
     if per_class < 1:
         raise UsageError(f"per_class must be at least 1; got {per_class}")
@@ -89,13 +89,17 @@ def write_letters(
         raise UsageError(f"the format must be one of {', '.join(FORMATS)}; got {image_format!r}")
     if workers is not None and workers < 1:
         raise UsageError(f"workers must be at least 1; got {workers}")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is not an empty folder: name another one, or remove it first")
     shapes = shapes or default_handshapes()
     held = {name: _held(name, vary, dict(fixed or {}), shapes, seed) for name in CLASSES}
-    parent = folder.absolute().parent
-    making = unfinished(folder)
+    parent, making = folder.parent, unfinished(folder)
     try:
+        if folder.exists():
+            if not folder.is_dir() or any(folder.iterdir()):
+                raise UsageError(f"{folder} is not an empty folder: name another one, or remove it first")
+            if folder == Path.cwd():
+                raise UsageError(f"{folder} is the current folder, which cannot be replaced: name one in it")
+            folder.rmdir()  # what cannot be replaced in the end, such as a mount point, is told before the work
+            folder.mkdir()
         parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(parent, folder.name)
         _check_space(parent, per_class * len(CLASSES), size, image_format)
@@ -140,7 +144,7 @@ def _held(name: str, vary: str | None, fixed: dict[str, Any], shapes: Handshapes
     if vary is None:
         draw_factors(name, shapes, seed=seed, index=0, fixed=fixed)
         return fixed
-    return hold_all_but(vary, name, shapes, seed=seed, fixed=fixed)
+    return held_while_varying(vary, name, shapes, seed=seed, fixed=fixed)
 
 
 def _remove_abandoned(parent: Path, name: str) -> None:

@@ -17,7 +17,10 @@ import math
 import numpy as np
 from numba import njit
 
+from surehand.kernels import kernel
+
 from ._hand_rows import (
+    AXIS,
     BACK,
     BLEND,
     CENTRE,
@@ -46,6 +49,7 @@ from ._hand_rows import (
     SHARPNESS,
     SIZE,
     SQUARE,
+    START,
     TAPER,
     UP,
 )
@@ -85,7 +89,7 @@ _RAY_X, _RAY_Y, _RAY_Z, _MET = (i * _PACKET for i in range(26, 30))
 _AT_X, _AT_Y, _AT_Z, _OUT_X, _OUT_Y, _OUT_Z, _SKY, _SHARE = (i * _PACKET for i in range(30, 38))
 _SCRATCH = 38 * _PACKET
 
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
+_kernel = kernel(error_model="numpy")
 # Only called by kernels: no wrapper for Python has to be compiled.
 _inner = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
@@ -119,7 +123,8 @@ def _axis(rows, c):
     """Start and axis of a capsule, 1 / its squared length, the radius at the start, and what the end's adds to it."""
     inverse = rows[c, INVERSE]
     return (
-        *(rows[c, 0], rows[c, 1], rows[c, 2], rows[c, 3], rows[c, 4], rows[c, 5]),
+        *(rows[c, START], rows[c, START + 1], rows[c, START + 2]),
+        *(rows[c, AXIS], rows[c, AXIS + 1], rows[c, AXIS + 2]),
         *(inverse * inverse, rows[c, RADIUS], rows[c, TAPER]),
     )
 
@@ -280,8 +285,8 @@ def cover(rows, sleeve_at, view):
         first = rows[c, RADIUS] + margin
         last = first + rows[c, TAPER]
         # The capsule's ends as seen from the eye, in the hand frame.
-        ax, ay, az = rows[c, 0] - ex, rows[c, 1] - ey, rows[c, 2] - ez
-        bx, by, bz = ax + rows[c, 3], ay + rows[c, 4], az + rows[c, 5]
+        ax, ay, az = rows[c, START] - ex, rows[c, START + 1] - ey, rows[c, START + 2] - ez
+        bx, by, bz = ax + rows[c, AXIS], ay + rows[c, AXIS + 1], az + rows[c, AXIS + 2]
         column0, column1, row0, row1 = _frame(view, ax, ay, az, first, bx, by, bz, last)
         for row in range(row0 // TILE, (row1 + TILE - 1) // TILE):
             for column in range(column0 // TILE, (column1 + TILE - 1) // TILE):

@@ -12,8 +12,11 @@ import math
 import numpy as np
 from numba import njit
 
+from surehand.kernels import kernel
+
 from ._hand_rows import (
     ACROSS,
+    AXIS,
     BACKGROUND,
     BONE,
     CREASE,
@@ -43,6 +46,7 @@ from ._hand_rows import (
     SKY_COLOUR,
     SKYWARD,
     SLEEVE,
+    START,
     STRIPE,
     STRIPE_FREQUENCY,
     TAPER,
@@ -54,7 +58,7 @@ _SAME_SURFACE = 0.08
 # Plain 0, 1 and 2 have types of their own: kernels that are called with them would be compiled for each.
 _RED, _GREEN, _BLUE = np.int64(0), np.int64(1), np.int64(2)
 
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
+_kernel = kernel(error_model="numpy")
 # Only called by kernels: no wrapper for Python has to be compiled.
 _inner = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
@@ -80,7 +84,7 @@ def paint(rows, sleeve_at, light, skin, rays, met, owners, count, colour, covera
             x, y, z = met[h, POINT], met[h, POINT + 1], met[h, POINT + 2]
             nx, ny, nz = met[h, NORMAL], met[h, NORMAL + 1], met[h, NORMAL + 2]
             c = owners[h, NEAREST]
-            albedo = _paint(rows, c, sleeve_at, skin, x, y, z, nx, ny, nz)
+            albedo = _albedo(rows, c, sleeve_at, skin, x, y, z, nx, ny, nz)
             dx, dy, dz = met[h, DIRECTION], met[h, DIRECTION + 1], met[h, DIRECTION + 2]
             r, g, b = _shade(light, albedo, met[h, OPEN], met[h, LIT], nx, ny, nz, dx, dy, dz)
             red, green, blue = red + r, green + g, blue + b
@@ -168,16 +172,16 @@ def _palm_lines(x, y):
 
 
 @_inner
-def _paint(rows, c, sleeve_at, skin, x, y, z, nx, ny, nz):
+def _albedo(rows, c, sleeve_at, skin, x, y, z, nx, ny, nz):
     """Albedo (three numbers) of a point on capsule c, and how glossy it is (1 = skin)."""
     part = rows[c, PART]
     bone = rows[c, BONE]
     length = 1.0 / rows[c, INVERSE]
     reach = 0.0
     if part == FOREARM_PART:
-        reach = (x * rows[c, 3] + y * rows[c, 4] + z * rows[c, 5]) / length
+        reach = (x * rows[c, AXIS] + y * rows[c, AXIS + 1] + z * rows[c, AXIS + 2]) / length
         if reach > sleeve_at - 0.004:
-            return _paint_sleeve(skin, reach, x, y, z)
+            return _sleeve_albedo(skin, reach, x, y, z)
 
     facing = nx * rows[c, PALMAR] + ny * rows[c, PALMAR + 1] + nz * rows[c, PALMAR + 2]
     broad = _noise(5.0 * x + skin[OFFSET], 5.0 * y, 5.0 * z) - 0.5
@@ -186,8 +190,8 @@ def _paint(rows, c, sleeve_at, skin, x, y, z, nx, ny, nz):
     groove = 0.0
     palm = _ramp(-0.25, 0.55, facing)
     if bone > 0:
-        px, py, pz = x - rows[c, 0], y - rows[c, 1], z - rows[c, 2]
-        place = (px * rows[c, 3] + py * rows[c, 4] + pz * rows[c, 5]) / length
+        px, py, pz = x - rows[c, START], y - rows[c, START + 1], z - rows[c, START + 2]
+        place = (px * rows[c, AXIS] + py * rows[c, AXIS + 1] + pz * rows[c, AXIS + 2]) / length
         if bone == 3:
             red += 0.55 * _ramp(0.3, 1.0, place / length)
             if facing < -0.2:
@@ -215,7 +219,7 @@ def _paint(rows, c, sleeve_at, skin, x, y, z, nx, ny, nz):
 
 
 @_inner
-def _paint_sleeve(skin, reach, x, y, z):
+def _sleeve_albedo(skin, reach, x, y, z):
     """Cloth with stripes around the arm, a weave and folds."""
     mix = 0.5 + 0.5 * math.sin(skin[STRIPE_FREQUENCY] * reach) if skin[STRIPE_FREQUENCY] > 0.0 else 0.0
     weave = 0.85 + 0.3 * _noise(14.0 * x + skin[OFFSET], 14.0 * y, 14.0 * z)

@@ -11,6 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
+from surehand.kernels import kernel
+
 # Columns of a painted form.
 KIND, X, Y, COS, SIN, HALF_X, HALF_Y, RED = 0, 1, 2, 3, 4, 5, 6, 7
 SOFT, PERIOD, RED2, OPACITY, SLOPE, ROUND, ROUGH, FINENESS, COLUMNS = 10, 11, 12, 15, 16, 17, 18, 19, 20
@@ -23,7 +25,7 @@ _DIRECT = 1.45
 # One number of double precision would make doubles of all that it meets.
 _HALF, _1, _2 = np.float32(0.5), np.float32(1.0), np.float32(2.0)
 
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
+_kernel = kernel(error_model="numpy")
 # Only called by kernels: no wrapper for Python has to be compiled.
 _inner = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _in_place = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)

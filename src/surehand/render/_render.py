@@ -14,7 +14,6 @@ from surehand.alphabet import CLASSES
 from surehand.errors import UsageError
 
 from ._background import background
-from ._classes import class_name
 from ._factors import Factors, draw_factors
 from ._hand import Hand, render_hand
 from ._hand_rows import FOREARM_PART, PALM_PART, vector
@@ -61,11 +60,12 @@ class Rendering:
     Attributes:
         image: uint8 (h, w, 3), RGB.
         class_name: one of `CLASSES`.
-        mask: bool (h, w): the hand without its forearm covers at least half of the pixel.
+        mask: bool (h, w): at least half of the pixel is covered, most of it by the hand without its forearm.
         parts: uint8 (h, w): 0 none, 1 thumb, 2 index, 3 middle, 4 ring, 5 little finger, 6 palm, 7 forearm and sleeve.
         box: x0, y0, x1, y1 of the mask in pixels, x1 and y1 exclusive; None without a visible hand.
         joints: float (21, 2), x and y in pixels, rows named by `JOINTS`; nan without a hand.
-        visible: bool (21,): whether the joint lies in the frame with its own digit or palm seen before it.
+        visible: bool (21,): whether the joint lies in the frame with its own digit or palm seen before it; for the
+            wrist also the forearm.
         factors: what was drawn.
     """
 
@@ -80,7 +80,7 @@ class Rendering:
 
 
 def render(
-    name: str | int,
+    name: str,
     *,
     seed: int,
     index: int,
@@ -91,7 +91,7 @@ def render(
     """Render one picture of a class: a pure function of its arguments.
 
     Args:
-        name: a class by name or place in `CLASSES`.
+        name: one of `CLASSES`.
         seed: of the data set.
         index: of the picture within its class, from 0.
         size: of the square picture in pixels, 16 to 2048.
@@ -105,7 +105,8 @@ def render(
     >>> rendering.image.shape, bool(rendering.mask.any())
     ((32, 32, 3), True)
     """
-    name = class_name(name)
+    if name not in CLASSES:
+        raise UsageError(f"no class {name!r}: pass one of {', '.join(CLASSES)}")
     check_size(size)
     if index < 0:
         raise UsageError(f"index counts pictures from 0; got {index}")

@@ -9,7 +9,7 @@ from surehand.randomness import uniforms
 
 from ._capsules import Limb, capsules
 from ._factors import Factors
-from ._hand_rows import Light, Triple, View
+from ._hand_rows import Light, View, triple
 from ._handshapes import Handshapes, Proportions, Variant
 from ._kinematics import Skeleton, pose
 
@@ -26,7 +26,7 @@ class Scene:
     Attributes:
         skeleton: in the hand frame of a right hand.
         capsules: rows as `render_hand` takes them.
-        sleeve: where along the forearm it begins.
+        sleeve: distance from the wrist at which a sleeve begins, palm widths; 100 for a bare arm.
         view: the camera.
         light: in the hand frame.
     """
@@ -53,7 +53,7 @@ def scene_of(class_name: str, factors: Factors, shapes: Handshapes, size: int) -
     rotation = _rotation(factors.pitch, factors.yaw, factors.roll) @ variant.orientation  # hand to camera
     forearm = variant.forearm + np.array(factors.forearm_bend)
     forearm = rotation.T @ (forearm / np.linalg.norm(forearm))
-    limb = Limb(forearm=_in_reach(forearm), width=factors.wrist, sleeve=factors.sleeve)
+    limb = Limb(forearm=_in_reach(forearm), width=factors.wrist)
     mirror = np.diag([-1.0 if factors.hand == "left" else 1.0, 1.0, 1.0])
     to_camera = mirror @ rotation
     return Scene(
@@ -162,10 +162,10 @@ def _view(
     translation = np.array([offset[0] * distance, offset[1] * distance, -distance])
     translation -= rotation @ joints.mean(axis=0)
     return View(
-        right=_triple(rotation[0]),
-        up=_triple(rotation[1]),
-        back=_triple(rotation[2]),
-        eye=_triple(-(rotation.T @ translation)),
+        right=triple(rotation[0]),
+        up=triple(rotation[1]),
+        back=triple(rotation[2]),
+        eye=triple(-(rotation.T @ translation)),
         focal=float(focal),
         size=size,
     )
@@ -190,16 +190,12 @@ def _light(rotation: NDArray[np.float64], factors: Factors) -> Light:
     warm = factors.light_warmth
     tint = np.array([1 + factors.ambient_warmth, 1.0, 1 - factors.ambient_warmth])
     return Light(
-        key=_triple(rotation.T @ key),
-        key_colour=_triple(factors.light_intensity * np.array([1 + warm, 1.0, 1 - warm])),
-        sky_colour=_triple(ambient * tint),
-        ground_colour=_triple(ambient * factors.ground * tint),
-        up=_triple(rotation[1]),
+        key=triple(rotation.T @ key),
+        key_colour=triple(factors.light_intensity * np.array([1 + warm, 1.0, 1 - warm])),
+        sky_colour=triple(ambient * tint),
+        ground_colour=triple(ambient * factors.ground * tint),
+        up=triple(rotation[1]),
         fill=float(factors.fill * (0.3 if factors.back_light else 1.0)),
         sharpness=float(factors.shadow_sharpness),
         occlusion=float(factors.occlusion),
     )
-
-
-def _triple(vector: NDArray[np.float64]) -> Triple:
-    return float(vector[0]), float(vector[1]), float(vector[2])

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from surehand.alphabet import CLASSES
+from surehand.files import replacing
 from surehand.progress import Progress, silent
 
 from ._parallel import in_parallel
@@ -33,6 +34,10 @@ def sheet(
         seed: of the pictures.
         fixed: factors by name that are not drawn.
         progress: told after every picture.
+
+    Raises:
+        UsageError: what `render` raises.
+        DataError: the file cannot be written.
     """
     rows = -(-len(CLASSES) // 2)
     width = _LABEL_WIDTH + columns * (size + _GAP)
@@ -48,4 +53,6 @@ def sheet(
         progress(number + 1, len(tasks), "sheet")
     # A palette halves the size of the noisy pictures; dithering hides it.
     palette = page.quantize(256)
-    page.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+    sheet = page.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    with replacing(Path(path)) as temporary:
+        sheet.save(temporary, "PNG", optimize=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._factors import Factors
-from ._hand_rows import Skin, Triple
+from ._hand_rows import Skin, triple
 
 # Monk Skin Tone Scale (Monk, 2019; skintone.google), sRGB.
 MONK_TONES = (
@@ -57,17 +57,13 @@ def skin_of(factors: Factors) -> Skin:
     striped = stripe > 0.7
     second = np.array(colorsys.hsv_to_rgb((hue + 0.4 * frequency) % 1.0, 0.4, 0.9 * (1 - 0.7 * value))) ** 2
     return Skin(
-        back=_triple(back),
-        palm=_triple(palm),
-        nail=_triple(nail),
-        sleeve=_triple(sleeve),
-        stripe=_triple(second),
+        back=triple(back),
+        palm=triple(palm),
+        nail=triple(nail),
+        sleeve=triple(sleeve),
+        stripe=triple(second),
         stripe_frequency=6.0 + 20.0 * frequency if striped else 0.0,
         crease=float(factors.crease),
         mottle=0.14,
         offset=float(factors.skin_scene),
     )
-
-
-def _triple(vector: NDArray[np.float64]) -> Triple:
-    return float(vector[0]), float(vector[1]), float(vector[2])

@@ -27,6 +27,7 @@ def stored_letters(
     Raises:
         UsageError: an argument out of range.
         DataError: the folder cannot be written, a damaged one cannot be removed, or there is no space left.
+        SurehandError: a process that rendered was killed.
     """
     folder = home / f"renderer{RENDERER}-{scenes}-{per_class}x{size}px-seed{seed}"
     fixed = {"scenes": scenes}

@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from surehand.files import replacing
 from surehand.progress import Progress, silent
 
 from ._kinematics import JOINTS
@@ -56,6 +57,10 @@ def truth_sheet(
         seed: of the pictures.
         fixed: factors by name that are not drawn.
         progress: told after every picture.
+
+    Raises:
+        UsageError: what `render` raises.
+        DataError: the file cannot be written.
     """
     side = size * _ZOOM + _GAP
     page = Image.new("RGB", (columns * side - _GAP, -(-len(pictures) // columns) * side + _LEGEND), "white")
@@ -65,7 +70,8 @@ def truth_sheet(
         page.paste(draw_truth(rendering), (column * side, row * side))
         progress(number + 1, len(tasks), "truth")
     _draw_legend(page)
-    page.save(path, optimize=True)
+    with replacing(Path(path)) as temporary:
+        page.save(temporary, "PNG", optimize=True)
 
 
 def draw_truth(rendering: Rendering) -> Image.Image:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from lightning_fabric import Fabric
 
+from surehand import errors
 from surehand.data import Samples
 from surehand.errors import SurehandError
 from surehand.models import build
@@ -39,7 +40,13 @@ def train_on_devices(
     on_epoch: OnEpoch,
     progress: Progress,
 ) -> TrainResult:
-    """`train`, by `settings.devices` processes over gloo; the same order, augmentation and, to rounding, weights."""
+    """`train`, by `settings.devices` processes over gloo; the same order, augmentation and, to rounding, weights.
+
+    But for the reader where a device has fewer than two images of a batch for one of its trunks: there both see all.
+
+    Raises:
+        SurehandError: what `train` raises, or a device ended without a word.
+    """
     with tempfile.TemporaryDirectory(prefix="surehand-devices-") as temporary:
         job = Path(temporary)
         home = folder or job
@@ -58,20 +65,27 @@ def train_on_devices(
 
 
 def _run_processes(job: Path, devices: int, on_step: OnStep, on_epoch: OnEpoch, progress: Progress) -> None:
-    """Start the processes, pass on what the first one tells, wait for all."""
+    """Start the processes, pass on what the first one tells, wait for all.
+
+    When one fails, the others fail with it in the middle of what they do together; so what they all have to say of it
+    goes to files, and is shown where the first one could not tell the reason.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "surehand.train._devices", str(job)],
-            env={**os.environ, **_environment(rank, devices, port)},
-            stdout=subprocess.PIPE if rank == 0 else subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,  # a terminal's Ctrl-C reaches us alone, and we pass it on once
-        )
-        for rank in range(devices)
-    ]
+    told = [job / f"device{rank}.txt" for rank in range(devices)]
+    processes: list[subprocess.Popen[str]] = []
+    for rank in range(devices):
+        with told[rank].open("wb") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "surehand.train._devices", str(job)],
+                env={**os.environ, **_environment(rank, devices, port)},
+                stdout=subprocess.PIPE if rank == 0 else subprocess.DEVNULL,
+                stderr=said,
+                text=True,
+                start_new_session=True,  # a terminal's Ctrl-C reaches us alone, and we pass it on once
+            )
+        processes.append(process)
     try:
         for line in processes[0].stdout or ():
             kind, values = json.loads(line)
@@ -79,6 +93,8 @@ def _run_processes(job: Path, devices: int, on_step: OnStep, on_epoch: OnEpoch, 
                 on_step(Step(**values))
             elif kind == "render":
                 progress(*values)
+            elif kind == "error":
+                raise getattr(errors, values[0])(values[1])
             else:
                 on_epoch(Epoch(**values))
         codes = [process.wait() for process in processes]
@@ -91,10 +107,14 @@ def _run_processes(job: Path, devices: int, on_step: OnStep, on_epoch: OnEpoch, 
     finally:
         for process in processes:
             process.kill()
+            process.wait()
+        if processes[0].stdout:
+            processes[0].stdout.close()
     if any(code == 130 for code in codes):
         raise KeyboardInterrupt
     if any(codes):
-        raise SurehandError(f"Training on {devices} devices ended with exit codes {codes}; its own messages are above.")
+        words = "\n".join(text for path in told if (text := path.read_text(errors="replace").strip()))
+        raise SurehandError(f"Training on {devices} devices ended with exit codes {codes}:\n{words}")
 
 
 def _environment(rank: int, devices: int, port: int) -> dict[str, str]:
@@ -193,5 +213,6 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(130)
     except SurehandError as error:
-        print(error, file=sys.stderr)
+        if os.environ["RANK"] == "0":
+            print(json.dumps(["error", [type(error).__name__, str(error)]]), flush=True)
         sys.exit(error.exit_code)

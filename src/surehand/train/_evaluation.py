@@ -134,7 +134,11 @@ def confusion_matrix(labels: Int64[ndarray, " n"], predictions: Int64[ndarray, "
 def predict(
     model: nn.Module, samples: Samples, *, batch: int = 64, progress: Progress = silent
 ) -> Float[ndarray, "n k"]:
-    """The logits of every image, each computed once in strict float32; the model is left as it was."""
+    """The logits of every image, each computed once in strict float32; the model is left as it was.
+
+    Raises:
+        DataError: there are no images.
+    """
     if len(samples) == 0:
         raise DataError("There are no images to evaluate on. Check the split, or give a larger set.")
     parts: list[ndarray] = []

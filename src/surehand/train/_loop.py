@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from surehand.data import LetterStream, Samples, cache_folder, joined
-from surehand.errors import ConfigurationError, UsageError
+from surehand.errors import ConfigurationError, DataError, UsageError
 from surehand.files import finite, write_whole
 from surehand.models import build, sample_keys
 from surehand.progress import Progress, silent
@@ -77,6 +77,7 @@ class _State:
         seconds: spent so far, of them `before_steps` before the first step.
         rendering: the most seconds that an epoch waited for its letters.
         rate: images a second.
+        learning_rate: of the last step.
     """
 
     epoch: int = 0
@@ -87,6 +88,7 @@ class _State:
     before_steps: float = 0.0
     rendering: float = 0.0
     rate: float = 0.0
+    learning_rate: float = 0.0
     stopping: Stopping = field(default_factory=Stopping)
     history: list[Epoch] = field(default_factory=list)
     stopped_because: str | None = None
@@ -130,9 +132,17 @@ def train(
         on_epoch: called after each epoch; when resuming, first for the epochs already done.
 
     Raises:
-        ConfigurationError: the checkpoint in `folder` belongs to another run.
+        UsageError: the two sets differ in classes or size, or settings that these images or this machine do not allow.
+        DataError: no images, or files that cannot be written.
+        ConfigurationError: the checkpoint in `folder` belongs to another run, or `settings.start` cannot be used.
+        MissingPartError: a network of the zoo, and transformers is not installed.
+        SurehandError: a process that renders or trains was killed.
         KeyboardInterrupt: after Ctrl-C, once the checkpoint is saved.
     """
+    if not len(images) or not len(validation):
+        raise DataError("Training needs images to train on and images to validate with; one of the two sets is empty.")
+    if (images.classes, images.pixels.shape[1:]) != (validation.classes, validation.pixels.shape[1:]):
+        raise UsageError("Training and validation images must have the same classes, in the same order, and one size.")
     if settings.devices > 1:
         from ._devices import train_on_devices
 
@@ -172,7 +182,7 @@ def train_here(
             run.train_epoch(save_every, on_step, interrupted)
             run.finish_epoch()
             on_epoch(run.state.history[-1])
-            if interrupted():
+            if run.any_device(interrupted()):
                 raise KeyboardInterrupt
     if run.letters is not None and fabric.is_global_zero:
         run.letters.discard()
@@ -197,14 +207,14 @@ class _Run:
         self.architecture, self.given, self.progress = architecture, images, progress
         size = images.pixels.shape[1]
         beyond = beyond_settings(architecture, len(images.classes), size, settings)
+        self.identity = _identity(architecture, images, validation, settings, beyond)
         self.letters: LetterStream | None = None
         if settings.fresh:
             # A run that starts from trained weights sees other letters than those they were trained on.
             seed = key_of(settings.seed, "fresh letters", str(beyond["start"])) % 2**31
             self.letters = LetterStream(
-                images.classes, size, settings.fresh, settings.stay, seed, settings.scenes, cache
+                images.classes, size, settings.fresh, settings.stay, seed, settings.scenes, cache, self.identity[:16]
             )
-        self.identity = _identity(architecture, images, validation, settings, beyond)
         saved = self._saved()
         model = build(architecture, len(images.classes), size, seed=settings.seed)
         if settings.start and not saved:
@@ -264,10 +274,11 @@ class _Run:
             loss, stop, seconds = self._sum_over_devices(losses.item(), float(interrupted()), now - started)
             state.step, state.loss_sum, state.seen = state.step + 1, state.loss_sum + loss, state.seen + global_size
             state.seconds = seconds_before + seconds / world
-            rate = (state.seen - seen_before) / max(now - started, 1e-9)
+            state.rate = (state.seen - seen_before) / max(now - started, 1e-9)
+            state.learning_rate = self.optimizer.param_groups[0]["lr"]
             accuracy = state.history[-1].validation_accuracy if state.history else None
-            left = min((len(self.images) - state.seen) / rate, self._seconds_left())
-            on_step(Step(state.epoch + 1, settings.epochs, state.seen, len(self.images), rate, left, accuracy))
+            left = min((len(self.images) - state.seen) / state.rate, self._seconds_left())
+            on_step(Step(state.epoch + 1, settings.epochs, state.seen, len(self.images), state.rate, left, accuracy))
             if stop or now - last_save >= save_every:
                 self.save()
                 last_save = now
@@ -275,7 +286,6 @@ class _Run:
                 raise KeyboardInterrupt
             if not self._seconds_left():
                 break
-        state.rate = (state.seen - seen_before) / max(monotonic() - started, 1e-9)
 
     def _images(self, interrupted: Callable[[], bool]) -> Samples:
         """What this epoch trains on: the images given, and letters rendered for it."""
@@ -287,10 +297,15 @@ class _Run:
             if interrupted():  # the epoch before is saved
                 raise KeyboardInterrupt
 
-        first, epoch = self.fabric.is_global_zero, self.state.epoch
-        letters = self.letters.epoch(epoch, rendered) if first else None
-        self.fabric.barrier()
-        # The other devices find them in the cache.
+        epoch, letters, stopped = self.state.epoch, None, False
+        if self.fabric.is_global_zero:
+            try:
+                letters = self.letters.epoch(epoch, rendered)
+            except KeyboardInterrupt:
+                stopped = True
+        # The other devices wait here until there are letters, which they find in the cache.
+        if self.any_device(stopped):
+            raise KeyboardInterrupt
         return joined([self.given, letters or self.letters.epoch(epoch)])
 
     def finish_epoch(self) -> None:
@@ -304,8 +319,8 @@ class _Run:
         if state.stopping.best_epoch == state.epoch:
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         spent = state.seconds - sum(epoch.seconds for epoch in state.history)
-        rate, mean_loss = self.optimizer.param_groups[0]["lr"], state.loss_sum / state.seen
-        state.history.append(Epoch(state.epoch, mean_loss, loss, accuracy, rate, state.rate, spent))
+        mean_loss = state.loss_sum / state.seen
+        state.history.append(Epoch(state.epoch, mean_loss, loss, accuracy, state.learning_rate, state.rate, spent))
         settings, cut = self.settings, state.seen < len(self.images)
         # Another epoch would begin with rendering, too.
         over = cut or (state.epoch < settings.epochs and self._seconds_left() <= state.rendering)
@@ -320,6 +335,8 @@ class _Run:
         """Write the checkpoint, from one device."""
         if self.folder is None or not self.fabric.is_global_zero:
             return
+        for left in self.folder.glob(f".{CHECKPOINT}.*"):  # by a run that was killed while it saved
+            left.unlink(missing_ok=True)
         progress = {"identity": self.identity, "choice": self.choice.to_dict(), "state": asdict(self.state)}
         tensors = self.model.state_dict(), self.best, checkpoints.flatten(self.optimizer)
         checkpoints.write(checkpoints.Checkpoint(*tensors, progress), self.folder / CHECKPOINT)
@@ -389,6 +406,10 @@ class _Run:
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.fabric.device.type, torch.bfloat16, enabled=self.choice.precision == "bfloat16")
+
+    def any_device(self, here: bool) -> bool:
+        """Whether it is so on any device; all of them must ask."""
+        return bool(self._sum_over_devices(float(here))[0])
 
     def _mean_over_devices(self, value: float) -> float:
         return self._sum_over_devices(value)[0] / self.fabric.world_size

@@ -36,7 +36,7 @@ class TrainResult:
     Attributes:
         model: images float32 (n, 3, h, w) in [0, 1] -> logits (n, k).
         history: one entry an epoch, of the weights that it ended with.
-        best_epoch: whose weights these are, from 1.
+        best_epoch: whose weights these are, from 1; 0 where no loss was a number.
         stopped_because: in words.
         seconds: time spent in epochs, over all resumes.
         settings: as asked for.

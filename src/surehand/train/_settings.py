@@ -31,7 +31,7 @@ class Settings:
         schedule: a name in `SCHEDULES`.
         label_smoothing: in [0, 1).
         patience: stop after so many consecutive validations without a new best validation loss.
-        min_delta: a loss counts as a new best only if lower than the best by more than this.
+        min_delta: only a loss lower than the best by more than this starts the count of patience anew.
         augmentation: what is done to training images, and to no others.
         fresh: rendered letters that are made anew for each epoch and join the training images; 0 for none.
         stay: epochs in which such a letter is trained on, each time augmented differently.

@@ -22,6 +22,10 @@ def beyond_settings(architecture: str, classes: int, size: int, settings: Settin
         `network`, SHA-256 of the names and shapes of its tensors, which another version may have changed; `renderer`,
         the version that renders its fresh letters, or None; `start`, SHA-256 of the classifier that its weights start
         from, or None; `start_metadata`, what that classifier tells of its own training.
+
+    Raises:
+        UsageError: a network that cannot be built so.
+        ConfigurationError: `settings.start` is no classifier.
     """
     start = find_classifier(settings.start) if settings.start else None
     tensors = [[name, *tensor.shape] for name, tensor in blank(architecture, classes, size).state_dict().items()]
