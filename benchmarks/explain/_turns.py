@@ -1,18 +1,13 @@
 """What the explain benchmarks share: images, and timing in turns on one thread."""
 
-import os
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-# Before numpy and torch start their threads: both sides get one.
-for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[name] = "1"
-
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from PIL import Image  # noqa: E402
+import numpy as np
+import torch
+from PIL import Image
 
 torch.set_num_threads(1)
 

@@ -41,7 +41,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: bytes) -> Path:
-    """Write a file by way of `replacing`; returns its path."""
+    """Write a file by way of `replacing`; returns its path.
+
+    Raises:
+        DataError: it cannot be written.
+    """
     with replacing(path) as temporary:
         temporary.write_bytes(content)
     return path

@@ -11,7 +11,7 @@ from surehand.audit._folder import RunFolder
 from surehand.data import Augmentation
 from surehand.errors import ConfigurationError, DataError, UsageError
 
-names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1)
+names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], include_characters="\x7f"), min_size=1)
 
 
 @given(
@@ -44,10 +44,13 @@ def test_a_configuration_file_says_what_the_settings_said(source, external, trai
         "training = 3",
         "[training]\nepochs = '3'",
         "seed = true",
+        'models = "cnn"',
+        "[training]\nseed = 3",
+        'source = "caf\udce9"',
     ],
 )
 def test_a_configuration_that_cannot_be_used_is_refused(text, tmp_path):
-    (tmp_path / "c.toml").write_text(text)
+    (tmp_path / "c.toml").write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(ConfigurationError):
         AuditSettings.from_toml(tmp_path / "c.toml")
 

@@ -30,7 +30,8 @@ def test_run_json_follows_its_schema(finished):
     assert set(model["accuracy"]["external"]) == {"elsewhere"}
     assert len(model["fgsm"]["epsilons"]) == len(model["fgsm"]["accuracy"]) == 20
     assert model["fgsm"]["backward_passes"] == 1
-    assert model["fgsm"]["forward_passes"] <= 21
+    assert model["fgsm"]["forward_passes"] == 20
+    assert set(model["calibration"]["external"]) == {"elsewhere"}
     assert model["lime"]["perturbations"] == 150
 
 
@@ -216,10 +217,18 @@ def test_new_runs_never_share_a_folder(tmp_path, monkeypatch):
     from surehand.cli._options import new_run_folder
 
     monkeypatch.chdir(tmp_path)
-    first = new_run_folder("photos/train")
-    first.mkdir(parents=True)
-    assert new_run_folder("photos/train") != first
+    first, second = (new_run_folder("photos/train") for _ in range(2))  # within a second
+    assert first != second
+    assert first.is_dir()
+    assert second.is_dir()
     assert "photos-train" in first.name
+
+
+def test_a_new_folder_is_gone_when_nothing_was_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for verb in ("run", "train"):
+        assert surehand(verb, "nowhere").code == 4
+    assert list((tmp_path / "runs").iterdir()) == []
 
 
 def test_classes_that_the_model_does_not_know_are_refused(finished, tmp_path):

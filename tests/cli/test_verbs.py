@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 import wave
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -70,7 +71,14 @@ def test_attack_gives_the_curve(finished):
     robust = [p["value"] for p in result["robust"]]
     assert robust == sorted(robust, reverse=True)
     assert len(result["epsilons"]) == 20
-    assert result["backward_passes"] == result["images"] == 18
+    assert result["backward_passes_in_all"] == result["images"] == 18
+
+
+def test_success_is_counted_alike_of_numbers_and_of_files(finished):
+    # A change of a thousandth of a grey level turns nothing, whatever was misread before.
+    result = surehand("attack", finished.model, finished.external, "--epsilon", "4e-6", "--json").json["result"]
+    assert result["success_rate"]["value"] == result["success_rate_as_files"]["value"] == 0
+    assert result["success_rate"]["n"] == result["success_rate_as_files"]["n"]
 
 
 def test_attack_writes_images_within_the_budget(finished, tmp_path):
@@ -83,9 +91,23 @@ def test_attack_writes_images_within_the_budget(finished, tmp_path):
         assert np.abs(np.asarray(Image.open(path)).astype(int) - clean).max() <= 8
 
 
-def test_a_targeted_attack_leaves_out_images_of_the_target(finished):
+def test_a_targeted_attack_leaves_out_images_of_the_target(finished, tmp_path):
     result = surehand("attack", finished.model, finished.external, "--target", "red", "--epsilon", "0.1", "--json").json
     assert result["result"]["images"] == 12
+    only_red = write_folder(tmp_path / "red", 3, {"red": 0})
+    answer = surehand("attack", finished.model, only_red, "--target", "red", "--json")
+    assert answer.code == 2
+    assert "All images are of class 'red'" in answer.json["error"]["message"]
+
+
+def test_a_set_of_one_class_can_be_measured_on_and_what_is_left_out_is_told(finished, tmp_path):
+    only_red = write_folder(tmp_path / "red", 3, {"red": 0})
+    (only_red / "red" / "broken.png").write_bytes(b"no image")
+    for verb in ("evaluate", "attack"):
+        answer = surehand(verb, finished.model, only_red, "--json")
+        assert answer.code == 0, answer.err
+        assert "has no images of blue and green" in answer.err
+        assert "One file is left out of" in answer.err
 
 
 def test_explain_writes_figure_and_arrays(finished, tmp_path):
@@ -96,6 +118,16 @@ def test_explain_writes_figure_and_arrays(finished, tmp_path):
     assert len(answer.json["result"]["coefficients"]) == answer.json["result"]["superpixels"]
     kinds = {path.rpartition(".")[2] for path in answer.json["artifacts"]}
     assert kinds == {"npz", "png", "svg"}
+    (likeliest,) = surehand("predict", finished.model, image, "--json").json["result"]["images"]
+    assert answer.json["result"]["target"] == likeliest["prediction"]
+
+
+def test_explain_says_against_which_class(finished, tmp_path):
+    image = next((finished.external / "red").iterdir())
+    options = ("--target", "red", "--against", "blue", "--size", 60, "--out", tmp_path, "--json")
+    figures = surehand("explain", finished.model, image, *options).json["artifacts"]
+    (svg,) = [path for path in figures if path.endswith(".svg")]
+    assert "change of the probability of red less that of blue" in Path(svg).read_text()
 
 
 def test_predict_lists_the_likeliest_classes(finished):

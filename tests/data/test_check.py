@@ -71,6 +71,13 @@ def test_a_class_of_one_image_and_a_small_test_are_told(tmp_path, fill):
     assert any("Fewer than 30 test images in A" in w for w in found.warnings)
 
 
+def test_a_class_without_a_usable_image_is_told_and_left_out_of_the_balance(tmp_path, fill):
+    files = {f"A/{i}.png": i for i in range(24)} | {f"C/{i}.png": 100 + i for i in range(4)} | {"B/1.png": b"no image"}
+    found = check(load(fill(tmp_path / "set", files), 16))
+    assert any("No usable image of B" in w for w in found.warnings)
+    assert any("A has 6 times the images of C" in w for w in found.warnings)
+
+
 def test_it_is_ready_for_json_and_for_reading(two_classes):
     found = check(load(two_classes, 16))
     again = json.loads(json.dumps(found.to_dict(), allow_nan=False))

@@ -82,7 +82,7 @@ def test_names_that_are_no_text_survive(tmp_path, fill):
     assert load(root, 16).manifest.paths == manifest.paths
 
 
-@pytest.mark.parametrize("content", [None, "", "# {}\nother,columns\n", "path,class\n"])
+@pytest.mark.parametrize("content", [None, "", "# {}\nother,columns\n", "path,class\n", "[]\npath,class\n"])
 def test_what_is_no_manifest_is_refused(tmp_path, content):
     path = tmp_path / "manifest.csv"
     if content is not None:

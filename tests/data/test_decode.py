@@ -52,9 +52,11 @@ def test_exif_orientation_is_applied(picture, orientation, form):
     assert ("rotated by EXIF" in found.flags) == (orientation > 1)
 
 
-def test_broken_exif_does_not_spoil_a_sound_image(picture):
-    data = encoded(picture(1), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
-    assert decode(data, ".jpg").pixels.shape == (24, 24, 3)
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("exif", [b"II*\0\xff\xff\xff\xff", b"II*\0\x08", b"II+\0\x08\0\0\0"])
+def test_broken_exif_does_not_spoil_a_sound_image(picture, form, exif):
+    data = encoded(picture(1), form, exif=b"Exif\0\0" + exif)
+    assert decode(data, f".{form.lower()}").pixels.shape == (24, 24, 3)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])

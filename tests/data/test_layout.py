@@ -117,6 +117,12 @@ def test_links_in_a_circle_end(tmp_path, fill):
     assert len(layout.paths) < 10
 
 
+def test_a_link_to_itself_is_listed(tmp_path, fill):
+    root = fill(tmp_path, {"A/1.png": 1, "B/1.png": 2})
+    os.symlink("2.png", root / "A" / "2.png")
+    assert "A/2.png" in find_layout(root).paths
+
+
 def test_a_link_to_nowhere_is_listed(tmp_path, fill):
     root = fill(tmp_path, {"A/1.png": 1, "B/1.png": 2})
     os.symlink("nowhere.png", root / "A" / "2.png")

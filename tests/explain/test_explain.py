@@ -6,6 +6,7 @@ import torch
 
 from surehand.errors import UsageError
 from surehand.explain import EXPLAINERS, explain, grid_segments
+from surehand.explain._explain import _check
 
 
 @pytest.fixture
@@ -104,6 +105,13 @@ def test_arguments_that_cannot_be_are_named(net, images, segments, arguments, wo
 def test_pixels_outside_0_to_1_are_refused(net, segments, wrong):
     with pytest.raises(UsageError, match="Divide by 255"):
         explain(net, wrong, segments=segments[:1])
+
+
+@pytest.mark.parametrize("shape", [(3, 40, 40), (1, 1, 40, 40)])
+def test_images_of_another_shape_are_refused(shape):
+    # Asked of the check itself: the annotations of `explain`, enforced in tests alone, are faster.
+    with pytest.raises(UsageError, match=r"shape \(n, 3, h, w\)"):
+        _check(torch.zeros(shape), "top", None, None, None)
 
 
 def test_no_images_are_refused(net):

@@ -50,7 +50,12 @@ def model_record(name, classes, grouped):
             "world": [{"truth": classes[3], "prediction": classes[0], "count": 29, "share": 0.967}],
             "phone": [],
         },
-        "calibration": {"ece": 0.0431, "ece_before": 0.0977, "temperature": 1.372},
+        "calibration": {
+            "ece": 0.0431,
+            "ece_before": 0.0977,
+            "temperature": 1.372,
+            "external": {"world": 0.318, "phone": 0.087},
+        },
         "fgsm": {
             "epsilons": epsilons,
             "accuracy": accuracy,
@@ -177,6 +182,7 @@ def write_explanation(path, classes, rng):
     rows, columns = np.mgrid[:SIDE, :SIDE] // (SIDE // 3)
     masks = rng.integers(0, 2, (40, 9)).astype(bool)
     header = {"format": "surehand explanation 1", "kind": "SegmentExplanation", "target": 0, "r2": 0.83}
+    header["options"] = {"segmentation": "quickshift"}
     np.savez_compressed(
         path,
         header=np.array(json.dumps(header)),

@@ -159,6 +159,16 @@ def test_poor_calibration_quarantine_and_silent_classes_are_reasons(good):
     assert levels["calibration"] == levels["class-never-recognised"] == levels["quarantine"] == "caution"
 
 
+def test_confidence_is_judged_where_it_was_measured(good):
+    good["models"]["cnn"]["calibration"] = {"ece": 0.01, "temperature": 1.0, "external": {"world": 0.318}}
+    held_back, elsewhere = sorted(found(good, "calibration"), key=lambda reason: reason["level"], reverse=True)
+    assert held_back["level"] == "trust"
+    assert "On held-back groups, the confidence that cnn states" in held_back["text"]
+    assert elsewhere["level"] == "caution"
+    assert "On “world”" in elsewhere["text"]
+    assert "31.8 %" in elsewhere["text"]
+
+
 def test_letters_that_move_are_marked_in_the_verdict(alphabet_record):
     alphabet_record["models"]["cnn"]["never_recognised"] = {"world": ["J", "K"]}
     assert "J (still frame only) and K" in found(alphabet_record, "class-never-recognised")[0]["text"]

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from surehand.errors import UsageError
 from surehand.files import write_whole
+from surehand.intervals import Proportion, proportion
 
 from ._ask import logits_of
 from ._epsilon import grey_levels
@@ -33,6 +35,7 @@ class EightBit:
         prediction: class of the adversarial file, int64 (n,).
         success: whether the adversarial file reaches the goal, bool (n,).
         lead: by how many logits it reaches (positive) or misses (negative) it, float32 (n,).
+        reached_clean: whether the clean file did already, bool (n,).
     """
 
     clean: UInt8[np.ndarray, "n h w 3"]
@@ -42,6 +45,13 @@ class EightBit:
     prediction: Int64[np.ndarray, " n"]
     success: Bool[np.ndarray, " n"]
     lead: Float32[np.ndarray, " n"]
+    reached_clean: Bool[np.ndarray, " n"]
+
+    @cached_property
+    def success_rate(self) -> Proportion:
+        """Share of goals reached, among the images that did not reach it already when clean."""
+        tried = self.success[~self.reached_clean]
+        return proportion(int(tried.sum()), len(tried))
 
 
 def quantise(
@@ -90,15 +100,16 @@ def eight_bit(
     size = batch_size_of(batch_size, images, device_of(model))
     clean_logits = _judged(model, clean, goal, size)
     logits = _judged(model, adversarial, goal, size)
-    prediction = logits.argmax(1)
+    clean_prediction, prediction = clean_logits.argmax(1), logits.argmax(1)
     return EightBit(
         clean=clean,
         adversarial=adversarial,
         levels=grey_levels(result.threat.epsilon),
-        clean_prediction=clean_logits.argmax(1).numpy(),
+        clean_prediction=clean_prediction.numpy(),
         prediction=prediction.numpy(),
         success=goal.reached(prediction).numpy(),
         lead=goal.lead(logits).numpy(),
+        reached_clean=goal.reached(clean_prediction).numpy(),
     )
 
 

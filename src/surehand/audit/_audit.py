@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import numpy as np
 import torch
 
 from surehand import __version__, report
@@ -111,6 +112,8 @@ def _load(settings: AuditSettings, cache: Path | None, tell: Narrator) -> Datase
                 f"{settings.source} is too small: no image could be set aside for the part called {part!r}. "
                 "Add images, to about ten a class that are not all alike."
             )
+    if len(np.unique(dataset.manifest.labels)) < 2:
+        raise DataError(f"Only one class of {settings.source} has images that can be read; two are needed at least.")
     return dataset
 
 

@@ -48,6 +48,8 @@ class AuditSettings:
             raise UsageError(f"size must lie in 16 ... 1024 pixels; got {self.size}.")
         if self.attack_images < 1:
             raise UsageError(f"attack_images must be at least 1; got {self.attack_images}.")
+        if "seed" in self.training:
+            raise UsageError("Training has the seed of the run: give seed, not training.seed.")
         for name in self.external:
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.]*", name) or name in ("random", "grouped", "batch"):
                 raise UsageError(
@@ -87,15 +89,17 @@ class AuditSettings:
         """Read a configuration file.
 
         Raises:
-            ConfigurationError: no such file, not TOML, or a key that does not exist.
+            ConfigurationError: no such file, not TOML, a key that does not exist, or a value that it cannot have.
         """
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ConfigurationError(f"Could not read the configuration {path}: {error.strerror}.") from error
-        except tomllib.TOMLDecodeError as error:
+        except ValueError as error:  # not TOML, or not UTF-8
             raise ConfigurationError(f"{path} is not TOML: {error}.") from error
         _refuse_unknown(path, "", values, cls)
+        if not isinstance(values.get("models", []), list):
+            raise ConfigurationError(f"{path}: models must be a list of names; got {values['models']!r}.")
         _refuse_types(path, "", values, cls())
         _refuse_unknown(path, "training.", values.get("training", {}), Settings)
         _refuse_types(path, "training.", values.get("training", {}), Settings())
@@ -134,5 +138,6 @@ def _refuse_types(path: Path, prefix: str, values: dict[str, Any], defaults: Any
 
 
 def _toml(value: Any) -> str:
-    """A string, number, truth value or list as TOML, whose notation for these is JSON's."""
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    """A string, number, truth value or list as TOML, whose notation for these is JSON's, but for one character."""
+    text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from surehand.alphabet import manual_alphabet
 from surehand.data import to_images
 from surehand.errors import UsageError
 from surehand.intervals import Proportion, proportion
@@ -74,11 +75,11 @@ def stress(
     """
     if factor not in STRESS:
         raise UsageError(f"There is no series of letters by {factor}; choose from {', '.join(STRESS)}.")
-    position = {name.casefold(): i for i, name in enumerate(classifier.classes)}
-    if position.keys() != {name.casefold() for name in CLASSES}:
+    if not manual_alphabet(classifier.classes):
         raise UsageError("Rendered letters can only be read by a classifier of the 29 classes of the alphabet.")
     if per_class < 1:
         raise UsageError(f"The number of pictures a class must be at least 1; got {per_class}.")
+    position = {name.casefold(): i for i, name in enumerate(classifier.classes)}
     order = np.array([position[name.casefold()] for name in CLASSES], np.int64)
     numbers, values = np.arange(per_class * len(CLASSES)), STRESS[factor]
     found = []

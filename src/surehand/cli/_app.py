@@ -1,5 +1,8 @@
 """`surehand`: the verbs, one a file."""
 
+import io
+import sys
+
 import typer
 
 from surehand.processors import shorten_spinning
@@ -58,4 +61,6 @@ def _options(
 def main() -> None:
     """Run the command line."""
     shorten_spinning()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may hold what no encoding has; stderr is so already
+        sys.stdout.reconfigure(errors="backslashreplace")
     app()

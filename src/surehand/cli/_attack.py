@@ -9,7 +9,7 @@ import typer
 from surehand.errors import UsageError
 
 from ._console import Console
-from ._options import CacheOption, DataArgument, ModelArgument, SeedOption
+from ._options import CacheOption, DataArgument, ModelArgument, SeedOption, class_index
 from ._verb import Outcome, verb
 
 if TYPE_CHECKING:  # a verb is loaded for --help too, which must load no torch
@@ -42,7 +42,7 @@ def attack(
 ) -> Outcome:
     """Attack MODEL on the images of DATA: accuracy against epsilon, or adversarial images at one epsilon."""
     from surehand.attack import ATTACKS, parse_epsilon
-    from surehand.data import load_external
+    from surehand.data import external_warnings, load_external
     from surehand.models import load
 
     if method not in ATTACKS:
@@ -51,13 +51,16 @@ def attack(
         raise UsageError("--out writes adversarial images of one budget; give it with --epsilon, for example 8/255.")
     budget = parse_epsilon(epsilon) if epsilon else None
     classifier = load(model)
+    goal = None if target is None else class_index(classifier, target)
     dataset = load_external(data, classifier.size, classifier.classes, cache=cache, progress=console.progress("Read"))
-    samples = dataset.all().some(images, seed)
-    if target is not None and target not in classifier.classes:
-        raise UsageError(f"There is no class {target!r}; the model has {', '.join(classifier.classes)}.")
-    goal = classifier.classes.index(target) if target is not None else None
+    for warning in external_warnings(dataset):
+        console.warn(warning)
+    samples = dataset.all()
     if goal is not None:
         samples = samples.take((samples.labels != goal).nonzero()[0])
+        if not len(samples):
+            raise UsageError(f"All images are of class {target!r}: none can be turned into it. Name another --target.")
+    samples = samples.some(images, seed)
     if budget is None:
         return _curve(console, classifier, samples, method, goal, seed)
     return _adversarial(console, classifier, samples, method, budget, goal, out, seed)
@@ -85,8 +88,8 @@ def _curve(
         "epsilons": curve.epsilons.tolist(),
         "accuracy": [asdict(p) for p in curve.accuracy],
         "robust": [asdict(p) for p in curve.robust],
-        "forward_passes": int(curve.forward_passes.sum()),
-        "backward_passes": int(curve.backward_passes.sum()),
+        "forward_passes_in_all": int(curve.forward_passes.sum()),
+        "backward_passes_in_all": int(curve.backward_passes.sum()),
     }
     lines = [f"{len(curve):,} images", " grey levels   accuracy   robust up to"]
     lines += [f"  {255 * e:8.0f}    {100 * a.value:7.1f} %    {100 * r.value:7.1f} %" for e, a, r in rows]
@@ -131,7 +134,7 @@ def _adversarial(
         "clean_accuracy": asdict(found.clean_accuracy),
         "adversarial_accuracy": asdict(found.adversarial_accuracy),
         "success_rate": asdict(found.success_rate),
-        "success_rate_as_files": float(files.success.mean()),
+        "success_rate_as_files": asdict(files.success_rate),
     }
     lines = [
         f"clean accuracy        {found.clean_accuracy}",

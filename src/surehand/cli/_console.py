@@ -17,7 +17,7 @@ class Console:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
-        self._terminal = Terminal(stderr=True, highlight=False, soft_wrap=True)
+        self._terminal = Terminal(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         self._bars: Progress | None = None
         self._bar: TaskID | None = None
         self._stage = ""

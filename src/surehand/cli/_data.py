@@ -1,5 +1,6 @@
 """`surehand data`: look at images before training on them, or make some."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ def check(console: Console, data: DataArgument, seed: SeedOption = 0, cache: Cac
     from surehand.data import load
 
     found = check_(load(data, 64, seed=seed, cache=cache, progress=console.progress("Read")))
-    return Outcome(found.to_dict(), str(found), found.warnings)
+    return Outcome(found.to_dict(), str(replace(found, warnings=())), found.warnings)
 
 
 @app.command("sheet")
@@ -40,7 +41,7 @@ def sheet(
     samples = load(data, size, seed=seed, cache=cache, progress=console.progress("Read")).samples("train")
     files = (out / "train.png", out / "augmented.png")
     sheet_(samples, files[0])
-    sheet_(samples, files[1], augmentation=Augmentation())
+    sheet_(samples, files[1], augmentation=Augmentation(), seed=seed)
     return Outcome({"files": [str(f) for f in files]}, "\n".join(map(str, files)), (), tuple(map(str, files)))
 
 

@@ -14,6 +14,11 @@ PARTS = {
     "kagglehub": ("kaggle:OWNER/NAME sources", "pip install 'surehand[kaggle]'"),
     "transformers": ("models zoo-NAME", "pip install 'surehand[zoo]'"),
 }
+_BFLOAT16 = {
+    True: "native",
+    False: "not native: training finds float32 faster",
+    None: "not known here: training finds out what is faster",
+}
 
 
 @verb
@@ -29,27 +34,29 @@ def doctor(console: Console) -> Outcome:
             versions[name] = "missing"
     parts = {name: importlib.util.find_spec(name) is not None for name in PARTS}
     voice = "hibari-tts" if versions["hibari-tts"] != "missing" else "espeak-ng" if shutil.which("espeak-ng") else None
-    flags = _processor_flags()
+    bfloat16 = _bfloat16()
     result = {
         "versions": versions,
         "cores": cores(),
-        "bfloat16": "avx512_bf16" in flags or "amx_bf16" in flags,
+        "bfloat16": bfloat16,
         "voice": voice,
         "parts": parts,
     }
     lines = [f"{name:<18} {number}" for name, number in versions.items()]
     lines += [
         f"{'cores':<18} {result['cores']}",
-        f"{'bfloat16':<18} {'native' if result['bfloat16'] else 'not native; training will use float32'}",
+        f"{'bfloat16':<18} {_BFLOAT16[bfloat16]}",
         f"{'voice':<18} {voice or 'none: pip install hibari-tts'}",
     ]
     lines += [f"{name:<18} {'yes' if parts[name] else f'no ({what}): {how}'}" for name, (what, how) in PARTS.items()]
     return Outcome(result, "\n".join(lines))
 
 
-def _processor_flags() -> str:
+def _bfloat16() -> bool | None:
+    """Whether the processor computes in bfloat16; None where the system does not say."""
     try:
         with open("/proc/cpuinfo") as file:
-            return next((line for line in file if line.startswith("flags")), "")
+            flags = next((line for line in file if line.startswith(("flags", "Features"))), "").split()
     except OSError:
-        return ""
+        return None
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)

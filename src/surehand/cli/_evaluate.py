@@ -28,7 +28,7 @@ def evaluate(
     cache: CacheOption = None,
 ) -> Outcome:
     """Accuracy of MODEL on all images of DATA, with its exact interval, classes, confusions and calibration."""
-    from surehand.data import load_external
+    from surehand.data import external_warnings, load_external
     from surehand.models import load
     from surehand.train import evaluate as evaluate_
 
@@ -48,9 +48,7 @@ def evaluate(
     }
     lines = [f"accuracy  {found.accuracy}", f"calibration error  {100 * found.ece:.1f} %"]
     lines += [f"  {c.truth} read as {c.prediction}: {c.count} ({100 * c.share:.0f} %)" for c in found.most_confused(5)]
-    missing = sorted(set(classifier.classes) - {found.classes[i] for i in found.labels})
-    warnings = (f"{data} has no images of {', '.join(missing)}.",) if missing else ()
-    return Outcome(result, "\n".join(lines), warnings)
+    return Outcome(result, "\n".join(lines), external_warnings(dataset))
 
 
 def _by_factor(console: Console, classifier: Any, data: str, factors: list[str]) -> Outcome:

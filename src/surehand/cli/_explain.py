@@ -5,10 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from surehand.errors import UsageError
-
 from ._console import Console
-from ._options import ModelArgument, SeedOption
+from ._options import ModelArgument, SeedOption, class_index
 from ._verb import Outcome, verb
 
 
@@ -38,24 +36,20 @@ def explain(
     from surehand import report
     from surehand.data import read_image, to_images
     from surehand.explain import explain as explain_
+    from surehand.explain import kernel_size_for
     from surehand.models import load
 
     classifier = load(model)
 
-    def index(name: str) -> int:
-        if name not in classifier.classes:
-            raise UsageError(f"There is no class {name!r}; the model has {', '.join(classifier.classes)}.")
-        return classifier.classes.index(name)
-
-    options: dict[str, Any] = {"recipe": recipe} | (
+    options: dict[str, Any] = {"recipe": recipe, "kernel_size": kernel_size_for(size, size)} | (
         {"perturbations": perturbations} if perturbations is not None else {}
     )
     (found,) = explain_(
-        classifier.model,
+        classifier.calibrated,
         to_images(read_image(image, size)[None]),
         method,
-        target if target == "top" else index(target),
-        None if against is None else index(against),
+        target if target == "top" else class_index(classifier, target),
+        None if against is None else class_index(classifier, against),
         seed,
         model_size=classifier.size,
         progress=console.progress("Explain"),
@@ -64,7 +58,7 @@ def explain(
     arrays = out / f"{image.stem}-{method}.npz"
     found.save(arrays)
     name, sure = classifier.classes[found.target], float(found.probabilities[found.target])
-    figures = report.write_explanation(arrays, name, found.top(), out)
+    figures = report.write_explanation(arrays, name, found.top(), out, against)
     result = {
         "target": name,
         "probability": sure,

@@ -1,12 +1,19 @@
 """Options that several verbs share, and how their text becomes values."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from surehand.errors import UsageError
+from surehand.errors import DataError, UsageError
+
+from ._verb import this_command
+
+if TYPE_CHECKING:  # options are read for --help too, which must load no torch
+    from surehand.models import Classifier
 
 DataArgument = Annotated[
     str,
@@ -31,7 +38,6 @@ CacheOption = Annotated[
         show_default=False,
     ),
 ]
-OutOption = Annotated[Path | None, typer.Option(help="Where results go.", show_default=False)]
 
 TRAINING = "Training (defaults: the model's recipe)"
 RecipeOption = Annotated[
@@ -142,13 +148,54 @@ def named_sources(pairs: list[str]) -> dict[str, str]:
     return sources
 
 
+def class_index(classifier: "Classifier", name: str) -> int:
+    """The place of a class in the classifier's list.
+
+    Raises:
+        UsageError: it has no class of this name.
+    """
+    if name not in classifier.classes:
+        raise UsageError(f"There is no class {name!r}; the model has {', '.join(classifier.classes)}.")
+    return classifier.classes.index(name)
+
+
+@contextmanager
+def run_folder(out: Path | None, source: str) -> Iterator[Path]:
+    """The folder that the user named, or a new one, which is removed again if nothing is written into it.
+
+    Raises:
+        DataError: a new one cannot be made.
+        KeyboardInterrupt: after Ctrl-C, with the command that goes on.
+    """
+    folder = out or new_run_folder(source)
+    try:
+        yield folder
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(this_command(None if out else folder)) from None
+    finally:
+        if out is None:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
+
+
 def new_run_folder(source: str) -> Path:
-    """runs/<date-time>-<name>, a folder that does not exist yet."""
+    """Make runs/<date-time>-<name>, a folder that no other run has.
+
+    Raises:
+        DataError: it cannot be made.
+    """
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(source).resolve().name or "run").strip("-.")
     if name in ("train", "training", "images", "data"):  # say whose
         name = f"{Path(source).resolve().parent.name}-{name}"
     base = Path("runs") / f"{datetime.now():%Y-%m-%d-%H%M%S}-{name or 'run'}"
     number, folder = 2, base
-    while folder.exists():
-        folder, number = base.with_name(f"{base.name}-{number}"), number + 1
-    return folder
+    while True:
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            folder, number = base.with_name(f"{base.name}-{number}"), number + 1
+        except OSError as error:
+            raise DataError(
+                f"Could not make the folder {folder}: {error.strerror}. Name another with --out."
+            ) from error

@@ -28,7 +28,7 @@ from ._options import (
     StayOption,
     given,
     named_sources,
-    new_run_folder,
+    run_folder,
 )
 from ._verb import Outcome, this_command, verb
 
@@ -134,12 +134,9 @@ def run(
     for name in settings.models:
         settings.for_model(name)  # wrong options are told now, not after the first model
     gates = _gates(fail_under or [], settings.external)
-    folder = out or new_run_folder(settings.source)
-    console.say(f"Folder    {folder}")
-    try:
+    with run_folder(out, settings.source) as folder:
+        console.say(f"Folder    {folder}")
         record = audit(settings, folder, command=this_command(), cache=cache, narrator=console)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(this_command(None if out else folder)) from None
     artifacts = tuple(str(folder / a["path"]) for a in record["artifacts"])
     warnings = (*record["data"]["warnings"], *(w for found in record["external"].values() for w in found["warnings"]))
     return Outcome(

@@ -28,9 +28,9 @@ from ._options import (
     StartOption,
     StayOption,
     given,
-    new_run_folder,
+    run_folder,
 )
-from ._verb import Outcome, this_command, verb
+from ._verb import Outcome, verb
 
 
 @verb
@@ -88,12 +88,9 @@ def train(
     )
     settings = AuditSettings(source=data, models=(model,), size=size, recipe=recipe or "", training=training, seed=seed)
     settings.for_model(model)  # wrong options are told before the folder
-    folder = out or new_run_folder(data)
-    console.say(f"Folder    {folder}")
-    try:
+    with run_folder(out, data) as folder:
+        console.say(f"Folder    {folder}")
         result = train_model(settings, folder, cache=cache, narrator=console)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(this_command(None if out else folder)) from None
     file = folder / result["file"]
     text = f"{file}\n{result['epochs']} epochs, {result['stopped_because']}."
     return Outcome(

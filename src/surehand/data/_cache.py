@@ -14,6 +14,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
+from secrets import token_hex
 
 import numpy as np
 from jaxtyping import UInt8
@@ -70,7 +71,7 @@ def _write(layout: Layout, size: int, folder: Path, progress: Progress) -> None:
     """Scan into a folder of its own, then move that to its place: readers see all of a cache or none."""
     count = len(layout.paths)
     need = count * (size * size + THUMBNAIL * THUMBNAIL) * 3 + count * 512
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    temporary = folder.with_name(f".{folder.name}.{token_hex(4)}")
     try:
         temporary.mkdir(parents=True)
         pixels = _create_array(temporary / "pixels.npy", (count, size, size, 3))
@@ -82,9 +83,14 @@ def _write(layout: Layout, size: int, folder: Path, progress: Progress) -> None:
         (temporary / "scan.json").write_text(_to_text(found, temporary))
         for file in temporary.iterdir():
             _sync(file)
-        # A folder cannot replace another that holds files, so what is there, damaged or outdated, goes first.
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
+        # A folder cannot replace another that holds files, so what is there and damaged goes first.
+        if _read(folder, size) is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if _read(folder, size) is None:  # else another process was faster
+                raise
         _sync(folder.parent)
     except OSError as error:
         raise DataError(

@@ -142,18 +142,25 @@ def check(dataset: Dataset) -> Check:
     return replace(numbers, warnings=tuple(_warnings(numbers, tested)))
 
 
-def external_warnings(external: Dataset, training: Dataset) -> tuple[str, ...]:
-    """What belongs beside an accuracy on an external set: missing classes, images known from training, small counts."""
+def external_warnings(external: Dataset, training: Dataset | None = None) -> tuple[str, ...]:
+    """What belongs beside an accuracy on an external set: missing classes, images known from training, files left out.
+
+    Args:
+        external: from `load_external`.
+        training: what the model was trained on, where it is known.
+    """
     name = external.manifest.source
     counts = np.bincount(external.manifest.labels, minlength=len(external.manifest.classes))
     warnings = []
     if missing := [c for c, n in zip(external.manifest.classes, counts, strict=True) if n == 0]:
         warnings.append(f"{name} has no images of {listed(missing)}: its accuracy says nothing about them.")
-    known = set(training.manifest.sha256)
+    known = set(training.manifest.sha256) if training else set()
     if same := sum(digest in known for digest in external.manifest.sha256):
         warnings.append(f"{same:,} images of {name} are in the training source too, byte for byte: it is not external.")
     if external.manifest.quarantined:
-        warnings.append(f"{len(external.manifest.quarantined):,} files of {name} were left out as unreadable.")
+        warnings.append(
+            f"{_files(len(external.manifest.quarantined))} left out of {name}: unreadable, or in two classes."
+        )
     return tuple(warnings)
 
 
@@ -190,6 +197,8 @@ def _warnings(numbers: Check, tested: np.ndarray) -> list[str]:
         warnings.append(f"{_files(len(numbers.quarantined))} left out; the list gives the reasons.")
     if numbers.conflicts:
         warnings.append(f"{_files(numbers.conflicts)} left out because the same bytes lie in two classes.")
+    if empty := [c for c, n in zip(classes, counts, strict=True) if n == 0]:
+        warnings.append(f"No usable image of {listed(empty)}: nothing can be learned of them.")
     if single := [c for c, n in zip(classes, counts, strict=True) if n == 1]:
         warnings.append(f"Classes with one image: {listed(single)}. It trains; nothing can be said about them.")
     if untested := [c for c, n, t in zip(classes, counts, tested, strict=True) if n > 1 and t == 0]:
@@ -204,7 +213,8 @@ def _warnings(numbers: Check, tested: np.ndarray) -> list[str]:
             f"from {worth.low:.0%} to {worth.high:.0%}."
         )
     if numbers.imbalance > 3:
-        smallest, largest = classes[int(np.argmin(counts))], classes[int(np.argmax(counts))]
+        smallest = min((n, c) for c, n in zip(classes, counts, strict=True) if n)[1]
+        largest = classes[int(np.argmax(counts))]
         warnings.append(f"Unbalanced: {largest} has {numbers.imbalance:.0f} times the images of {smallest}.")
     if numbers.leak_grouped.n and numbers.leak_grouped.value > 0.001:
         warnings.append(

@@ -170,6 +170,7 @@ def load(
     Raises:
         DataError: the source cannot be used; the message says why.
         MissingPartError: an optional package is not installed.
+        UsageError: a size below 8, or one at which letters cannot be rendered.
     """
     root, found, pixels = _open(source, size, cache, seed, progress)
     ids = sample_ids(found.sha256)
@@ -196,8 +197,10 @@ def load_external(
 
     Raises:
         DataError: a class the model does not know, or a source that cannot be used.
+        MissingPartError: an optional package is not installed.
+        UsageError: a size below 8, or one at which letters cannot be rendered.
     """
-    root, found, pixels = _open(source, size, cache, _EXTERNAL_SEED, progress)
+    root, found, pixels = _open(source, size, cache, _EXTERNAL_SEED, progress, fewest=1)
     known = np.array(matched(found.classes, classes, str(source)), np.int64)
     found = replace(found, classes=tuple(classes), labels=known[found.labels])
     groups = group(found.paths, found.labels, sample_ids(found.sha256), found.dhash)
@@ -206,12 +209,12 @@ def load_external(
 
 
 def _open(
-    source: str | Path, size: int, cache: Path | None, seed: int, progress: Progress
+    source: str | Path, size: int, cache: Path | None, seed: int, progress: Progress, fewest: int = 2
 ) -> tuple[Path, Scan, UInt8[np.ndarray, "n size size 3"]]:
     if size < 8:
         raise UsageError(f"size is the side of the pictures in pixels and must be at least 8; got {size}")
     folder = cache_folder(cache)
-    layout = find_layout(locate(source, folder, size=size, seed=seed, progress=progress))
+    layout = find_layout(locate(source, folder, size=size, seed=seed, progress=progress), fewest)
     found, pixels = cached_scan(layout, size, folder, progress)
     return layout.root, found, pixels
 

@@ -18,6 +18,7 @@
 """
 
 import io
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -115,6 +116,7 @@ def decode(data: bytes, suffix: str) -> Decoded:
         raise UndecodableError("truncated" if "truncated" in str(error) else f"corrupt ({error})") from None
     # Pillow's parsers meet arbitrary bytes here and let any of these through.
     except (
+        struct.error,
         ValueError,
         SyntaxError,
         TypeError,
@@ -193,7 +195,7 @@ def _check_size(width: int, height: int) -> None:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except (ValueError, TypeError, SyntaxError, KeyError, OSError):  # broken EXIF in a sound image
+    except (struct.error, ValueError, TypeError, SyntaxError, KeyError, OSError):  # broken EXIF in a sound image
         return 1
 
 

@@ -75,11 +75,16 @@ class _Found:
     given: str
 
 
-def find_layout(root: Path) -> Layout:
+def find_layout(root: Path, fewest: int = 2) -> Layout:
     """List a folder's images, classes and given split; nothing is read or written.
 
+    Args:
+        root: the folder.
+        fewest: classes that there must be.
+
     Raises:
-        DataError: no such folder, no images, no class folders, one class, or parts with different classes.
+        DataError: no such folder, no images, no class folders, fewer classes than asked for, or parts with different
+            classes.
     """
     if not root.is_dir():
         raise DataError(f"There is no folder {root}. Check the path.")
@@ -90,7 +95,7 @@ def find_layout(root: Path) -> Layout:
     # The training part's spelling is the class's name.
     spelling = {normalised(item.name): item.name for item in sorted(found, key=lambda item: item.given == "")}
     classes = ordered(set(spelling.values()))
-    if len(classes) == 1:
+    if len(classes) < fewest:
         raise DataError(
             f"{root} has one class only, {classes[0]}; a classifier needs at least two. "
             "If this folder is itself a class, pass its parent."
@@ -240,7 +245,7 @@ def _walk(folder: Path | str, ancestors: set[str]) -> Iterator[os.DirEntry[str]]
     if real in ancestors:
         return
     for entry in _entries(folder):
-        if entry.is_dir():
+        if _is_folder(entry):
             yield from _walk(entry.path, ancestors | {real})
         else:
             yield entry
@@ -251,13 +256,20 @@ def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             kept = [entry for entry in entries if not ignored(entry.name) and not _unwanted(entry)]
-    except PermissionError:
-        raise DataError(f"{folder} may not be read. Check its permissions.") from None
+    except OSError as error:
+        raise DataError(f"{folder} could not be read: {error.strerror}. Check its permissions.") from None
     return sorted(kept, key=lambda entry: entry.name)
 
 
 def _unwanted(entry: os.DirEntry[str]) -> bool:
-    return entry.is_dir() and os.path.exists(os.path.join(entry.path, ".nomedia"))
+    return _is_folder(entry) and os.path.exists(os.path.join(entry.path, ".nomedia"))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself: a file that cannot be read
+        return False
 
 
 def _is_image(name: str) -> bool:

@@ -63,7 +63,9 @@ class Manifest:
     def digest(self) -> str:
         """SHA-256 over classes, file digests, labels and splits: names the data set and its split, wherever it lies."""
         rows = sorted(zip(self.sha256, (self.classes[i] for i in self.labels), self.splits, strict=True))
-        return hashlib.sha256(json.dumps([self.classes, rows], ensure_ascii=False).encode()).hexdigest()
+        return hashlib.sha256(
+            json.dumps([self.classes, rows], ensure_ascii=False).encode("utf-8", "surrogatepass")
+        ).hexdigest()
 
     def rows(self, split: str) -> Int64[np.ndarray, " m"]:
         """The rows of one split, in order."""
@@ -80,7 +82,11 @@ def sample_ids(sha256: tuple[str, ...]) -> UInt64[np.ndarray, " n"]:
 
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
-    """Write a manifest as CSV (UTF-8): a first line of JSON after '#', a header, one row an image, used or not."""
+    """Write a manifest as CSV (UTF-8): a first line of JSON after '#', a header, one row an image, used or not.
+
+    Raises:
+        DataError: it cannot be written.
+    """
     head = {"root": str(manifest.root), "source": manifest.source, "classes": manifest.classes}
     with (
         replacing(path) as temporary,
@@ -138,5 +144,5 @@ def read_manifest(path: Path) -> Manifest:
             flags=tuple(line["flags"] for line in used),
             quarantined=tuple(Quarantined(line[0], line[-1]) for line in lines if not line[2]),
         )
-    except (OSError, ValueError, KeyError, IndexError, StopIteration) as error:
+    except (OSError, ValueError, TypeError, KeyError, IndexError, StopIteration, csv.Error) as error:
         raise DataError(f"{path} is not a manifest that Surehand wrote: {error}.") from error

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from secrets import token_hex
 
 from surehand.errors import DataError, MissingPartError
 from surehand.progress import Progress, silent
@@ -23,7 +24,10 @@ _LARGEST_TOTAL = 200 * 2**30
 _MOST_FILES = 5_000_000
 
 # What zipfile raises for damaged, encrypted or unusually compressed files.
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError)
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError),
+    UnicodeDecodeError,  # a name in it that is not what it says
+)
 
 # How many images of each class `letters` stands for, and of which scenes (`surehand.render.SCENES`).
 LETTERS_PER_CLASS, LETTERS_SCENES = 150, "studio"
@@ -81,7 +85,7 @@ def _zip(source: str, cache: Path, size: int, seed: int, progress: Progress) -> 
 
 def _extract(archive: Path, folder: Path) -> None:
     """Extract into a folder of its own, then move it to its place; refuse what archives should not hold."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    temporary = folder.with_name(f".{folder.name}.{token_hex(4)}")
     try:
         with zipfile.ZipFile(archive) as opened:
             _check_archive(archive, opened.infolist())
@@ -97,7 +101,11 @@ def _extract(archive: Path, folder: Path) -> None:
             for entry in entries:
                 # The declared size was checked above; zipfile stops reading at it.
                 opened.extract(entry, temporary)
-        temporary.rename(folder)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was faster
+                raise
     except _UNREADABLE as error:
         raise DataError(f"{archive} is not a zip file that can be read: {error}.") from error
     except OSError as error:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from surehand.alphabet import CLASSES
+from surehand.alphabet import CLASSES, manual_alphabet
 from surehand.errors import DataError, UsageError
 from surehand.files import replacing
 from surehand.progress import Progress, silent
@@ -53,7 +53,7 @@ class LetterStream:
     run: str
 
     def __post_init__(self) -> None:
-        if {name.casefold() for name in self.classes} != {name.casefold() for name in CLASSES}:
+        if not manual_alphabet(self.classes):
             raise UsageError(
                 f"Rendered letters show {', '.join(CLASSES)}; they cannot be mixed with the classes "
                 f"{', '.join(self.classes)}. Train by a recipe without letters, or on images of the alphabet."
@@ -98,10 +98,15 @@ class LetterStream:
 
     def _check_space(self) -> None:
         """Told before the hours that training takes, not in the middle of them."""
-        self._folder().mkdir(parents=True, exist_ok=True)
-        held = sum(path.stat().st_size for path in self._folder().glob("*.npy"))
+        try:
+            self._folder().mkdir(parents=True, exist_ok=True)
+            held = sum(path.stat().st_size for path in self._folder().glob("*.npy"))
+            free = shutil.disk_usage(self._folder()).free
+        except OSError as error:
+            raise DataError(
+                f"The cache {self.cache} could not be written: {error.strerror}. Name another place with --cache."
+            ) from error
         needed = (self.stay + 1) * self.fresh * self.size**2 * 3 - held
-        free = shutil.disk_usage(self._folder()).free
         if free < needed:
             raise DataError(
                 f"{self.cache} has {free / 1e6:,.0f} MB left, and rendered letters need {needed / 1e6:,.0f} MB more "

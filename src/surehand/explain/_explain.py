@@ -99,6 +99,11 @@ def _check(
 ) -> None:
     if len(images) == 0:
         raise UsageError("There is no image to explain: images has length 0.")
+    if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+        raise UsageError(
+            f"images must be floats of shape (n, 3, h, w); got {images.dtype} of shape {tuple(images.shape)}. "
+            "Of one image, pass images[None]."
+        )
     low, high = (float(value) for value in images.detach().aminmax())
     if not (low >= 0 and high <= 1):
         raise UsageError(f"images must be RGB in [0, 1]; got values in [{low:g}, {high:g}]. Divide by 255 first?")

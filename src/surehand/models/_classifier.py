@@ -69,7 +69,21 @@ class Classifier:
             raise UsageError(f"This classifier reads images of {self.size}x{self.size} pixels; got {height}x{width}.")
         device = next(self.model.parameters()).device
         with evaluating(self.model), torch.no_grad():
-            return (self.model(images.to(device)).float() / self.temperature).softmax(1)
+            return self.calibrated(images.to(device)).softmax(1)
+
+    @property
+    def calibrated(self) -> nn.Module:
+        """The network with its logits over the temperature, in float32: `probabilities` are the softmax of these."""
+        return _Calibrated(self.model, self.temperature)
+
+
+class _Calibrated(nn.Module):
+    def __init__(self, model: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.model, self.temperature = model, temperature
+
+    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
+        return self.model(images).float() / self.temperature
 
 
 def find_classifier(name: str | Path) -> Path:

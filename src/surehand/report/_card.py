@@ -19,6 +19,7 @@ from ._words import (
     listed,
     number,
     percent,
+    set_name,
     several,
 )
 
@@ -66,7 +67,7 @@ def model_card(run: Run) -> str:
 
 
 def _header(run: Run, name: str) -> str:
-    # A JSON string is a YAML string, whatever is in it.
+    # A JSON string is a YAML string, if its characters are not escaped.
     lines = [
         "library_name: surehand",
         "pipeline_tag: image-classification",
@@ -81,16 +82,20 @@ def _header(run: Run, name: str) -> str:
         measured = measured_accuracies(record.get("accuracy"))
         if not measured:
             continue
-        lines += [f"- name: {json.dumps(f'{name} {model}')}", "  results:"]
+        lines += [f"- name: {_quoted(f'{name} {model}')}", "  results:"]
         for _, label, value in measured:
             lines += [
                 "  - task: {type: image-classification}",
-                f"    dataset: {{name: {json.dumps(label)}, type: imagefolder}}",
+                f"    dataset: {{name: {_quoted(label)}, type: imagefolder}}",
                 f"    metrics: [{{type: accuracy, value: {value['value']:.4f}}}]",
             ]
     if lines[-1] == "model-index:":
         lines.pop()
     return "\n".join(["---", *lines, "---"])
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _details(run: Run) -> str:
@@ -107,7 +112,7 @@ def _details(run: Run) -> str:
 def _uses(run: Run) -> str:
     if not run.alphabet:
         return (
-            "Direct use: sorting images like those of the external sets that were measured, with the accuracy there. "
+            f"Direct use: {_direct_use(run)} "
             "Out of scope: decisions about people, and images unlike all that were measured."
         )
     controls = ", ".join(f"`{name}`" for name in CONTROL_CLASSES)
@@ -118,13 +123,22 @@ def _uses(run: Run) -> str:
     )
 
 
+def _direct_use(run: Run) -> str:
+    if _has_external(run):
+        return "sorting images like those of the external sets that were measured, with the accuracy there."
+    return "not known, for no external set was measured."
+
+
+def _has_external(run: Run) -> bool:
+    return any((record.get("accuracy") or {}).get("external") for record in run.models.values())
+
+
 def _limits(run: Run, judgement: Record) -> str:
     lines = [f"- {reason['level'].capitalize()}: {reason['text']}" for reason in judgement["reasons"]]
     if run.alphabet:
         lines.append("- Not evaluated with Deaf signers.")
-    lines.append(
-        f"- Differences between people, skin tones, cameras and light: {NOT_MEASURED}, beyond the external sets above."
-    )
+    beyond = ", beyond the external sets under Evaluation" if _has_external(run) else ""
+    lines.append(f"- Differences between people, skin tones, cameras and light: {NOT_MEASURED}{beyond}.")
     return "\n".join(_plain(line) for line in lines)
 
 
@@ -180,10 +194,12 @@ def _evaluations(run: Run) -> list[tuple[str, ...]]:
 
 
 def _calibration(model: str, measured: Record) -> str:
+    external = (measured.get("external") or {}).items()
     return (
-        f"{model}: expected calibration error {percent(measured.get('ece'))} "
+        f"{model}: expected calibration error on held-back groups {percent(measured.get('ece'))} "
         f"({percent(measured.get('ece_before'))} before temperature scaling), "
-        f"temperature {number(measured.get('temperature'), 3)}."
+        + "".join(f"on {set_name(where)} {percent(error)}, " for where, error in external)
+        + f"temperature {number(measured.get('temperature'), 3)}."
     )
 
 

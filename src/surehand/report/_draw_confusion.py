@@ -1,5 +1,7 @@
 """Which class is taken for which: heat maps of the confusion matrix."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 from matplotlib.colors import to_rgb
@@ -11,6 +13,8 @@ from ._words import count, percent, set_name
 BATCH = "batch"
 _NUMBERS_UP_TO = 12  # classes: above that, numbers in the cells are too small to read, and stand in the table
 _LABELS_UP_TO = 32
+# Opacity of a whole row in one cell: numbers in ink stay readable on it, on a light and on a dark page.
+_STRONGEST_BELOW_NUMBERS = 0.55
 
 
 def draw_confusions(run: Run, model: str) -> list[Drawing]:
@@ -32,7 +36,8 @@ def _draw(run: Run, model: str, name: str, classes: tuple[str, ...], counts: Flo
         figure, axes = plot(HALF_WIDTH * 1.02, HALF_WIDTH)
         # One colour, more or less opaque: it works on a light and on a dark ground, and prints in grey.
         pixels = np.concatenate([np.broadcast_to(to_rgb(PALETTE["blue"]), (k, k, 3)), share[..., None]], axis=2)
-        pixels[..., 3] = np.where(share > 0, 0.12 + 0.88 * share, 0)
+        strongest = _STRONGEST_BELOW_NUMBERS if k <= _NUMBERS_UP_TO else 1.0
+        pixels[..., 3] = np.where(share > 0, 0.12 + (strongest - 0.12) * share, 0)
         axes.imshow(pixels, interpolation="none", aspect="equal")
         every = -(-k // _LABELS_UP_TO)
         size = min(9.0, 215 / k * every)
@@ -47,10 +52,8 @@ def _draw(run: Run, model: str, name: str, classes: tuple[str, ...], counts: Flo
             axes.spines[side].set(visible=True, color=PALETTE["grid"])
         if k <= _NUMBERS_UP_TO:
             for row, column in zip(*np.nonzero(counts), strict=True):
-                colour = PALETTE["surface"] if share[row, column] > 0.55 else PALETTE["ink"]
-                axes.text(
-                    column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color=colour, fontsize=size
-                )
+                looks: dict[str, Any] = {"ha": "center", "va": "center", "color": PALETTE["ink"], "fontsize": size}
+                axes.text(column, row, f"{counts[row, column]:.0f}", **looks)
     images, right = int(counts.sum()), int(np.trace(counts))
     where = f"one batch of {count(images)}" if name == BATCH else set_name(name)
     return Drawing(

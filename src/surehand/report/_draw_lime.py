@@ -34,6 +34,8 @@ class LimeSteps:
         standard_errors: inf where the perturbations do not determine the coefficient.
         top: superpixels shown in the result, the largest coefficient first.
         target: name of the class explained.
+        against: name of the class rather than which it is explained, if any; coefficients are of the difference then.
+        cut_by: what made the superpixels: "Quickshift" or "A grid".
         r2: weighted share of the predictions' variance that the linear model explains.
     """
 
@@ -47,7 +49,19 @@ class LimeSteps:
     standard_errors: Float[np.ndarray, "s"]
     top: tuple[int, ...]
     target: str
+    against: str | None
+    cut_by: str
     r2: float | None
+
+    @property
+    def explained(self) -> str:
+        """What the coefficients add to, in words."""
+        return f"the probability of {self.target}" + (f" less that of {self.against}" if self.against else "")
+
+    @property
+    def speaking(self) -> tuple[int, ...]:
+        """Superpixels of the result that speak for the target, not against it."""
+        return tuple(i for i in self.top if self.coefficients[i] > 0)
 
     @property
     def sample(self) -> int:
@@ -75,13 +89,16 @@ def read_lime(run: Run, model: str) -> LimeSteps | None:
     return lime_steps(arrays, run.label(name), tuple(lime["top"]))
 
 
-def lime_steps(arrays: dict[str, np.ndarray], target: str, top: tuple[int, ...]) -> LimeSteps:
+def lime_steps(
+    arrays: dict[str, np.ndarray], target: str, top: tuple[int, ...], against: str | None = None
+) -> LimeSteps:
     """A saved explanation ready to be drawn.
 
     Args:
         arrays: of the .npz file that `explain` saved.
         target: name of the class explained.
         top: superpixels shown in the result.
+        against: name of the class rather than which it was explained, if any.
     """
     header = _header(arrays)
     return LimeSteps(
@@ -95,6 +112,8 @@ def lime_steps(arrays: dict[str, np.ndarray], target: str, top: tuple[int, ...])
         standard_errors=arrays["standard_errors"],
         top=tuple(map(int, top)),
         target=target,
+        against=against,
+        cut_by="A grid" if header["options"]["segmentation"] == "given" else "Quickshift",
         r2=header["r2"],
     )
 
@@ -128,7 +147,7 @@ def _superpixels(model: str, lime: LimeSteps) -> Drawing:
         model,
         "1-superpixels",
         "1. Superpixels",
-        f"Quickshift cuts the image into {several(len(lime.coefficients), 'superpixel')}.",
+        f"{lime.cut_by} cuts the image into {several(len(lime.coefficients), 'superpixel')}.",
         "A superpixel is a patch of similar pixels that is shown or covered as a whole. "
         "The numbered ones matter most in the end.",
         figure,
@@ -180,7 +199,7 @@ def _coefficients(model: str, lime: LimeSteps) -> Drawing:
         "4-coefficients",
         "4. Coefficients",
         f"Superpixel {order[0]} weighs most ({values[order[0]]:+.3f}).{fit}",
-        f"Weighted linear regression: what showing a superpixel adds to the probability, with its 95 % interval. "
+        f"Weighted linear regression: what showing a superpixel adds to {lime.explained}, with its 95 % interval. "
         f"The {min(_BARS, len(values))} largest of {len(values)}.",
         figure,
         Table(
@@ -196,13 +215,18 @@ def _coefficients(model: str, lime: LimeSteps) -> Drawing:
 def _result(model: str, lime: LimeSteps) -> Drawing:
     figure, axes = plot(_SIDE, _SIDE)
     _show_result(axes, lime)
+    speaking = lime.speaking
+    what = f"{'Superpixel' if len(speaking) == 1 else 'Superpixels'} {listed(map(str, speaking))}"
+    share = percent(float(np.isin(lime.segments, speaking).mean()), 0)
+    verb = "speaks" if len(speaking) == 1 else "speak"
     return Drawing(
         "lime-step",
         model,
         "5-result",
         "5. Result",
-        f"Superpixels {listed(map(str, lime.top))}, {percent(float(lime.shown.mean()), 0)} of the image, "
-        f"speak most for {lime.target}.",
+        f"{what}, {share} of the image, {verb} most for {lime.target}."
+        if speaking
+        else f"No superpixel speaks for {lime.target}.",
         "The superpixels with the largest coefficients; the rest is covered. Ask whether this is what should decide.",
         figure,
     )
@@ -250,7 +274,7 @@ def _show_coefficients(axes: Axes, lime: LimeSteps) -> None:
     axes.axvline(0, color=PALETTE["muted"], linewidth=0.8)
     axes.set_yticks(places, [str(i) for i in shown], color=PALETTE["ink"])
     axes.set_ylabel("superpixel")
-    axes.set_xlabel(f"change of the probability of {lime.target}")
+    axes.set_xlabel(f"change of {lime.explained}")
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
 

@@ -11,7 +11,7 @@ from PIL import Image
 from ._half import epsilon_of_half
 from ._run import Record, Run
 from ._style import MARKERS, PALETTE, SERIES, WIDTH, Drawing, Table, empty, percent_axis, plot, style
-from ._words import grey_levels, percent
+from ._words import grey_levels, percent, several
 
 PARTS = ("clean", "noise", "adversarial")
 _DASHED = (0, (3, 2))
@@ -84,13 +84,12 @@ def draw_adversarial(run: Run, model: str) -> Drawing | None:
                 axes.set_xlabel(text, color=PALETTE["ink"], fontsize=8.5)
         for axes, title in zip(grid[0], ("Clean", "Noise", "Adversarial"), strict=True):
             axes.set_title(title)
-    fooled = sum(e["clean_prediction"] != e["adversarial_prediction"] for e in examples)
     return Drawing(
         "adversarial",
         model,
         "",
         f"Adversarial examples against {model}",
-        f"In {fooled} of the {len(examples)} examples the answer changes.",
+        f"{several(len(examples), 'example')}, chosen among images that are read rightly and that the change turns.",
         "The adversarial image is the clean one plus the noise, before amplification." + run.motion_note,
         figure,
     )

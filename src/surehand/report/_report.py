@@ -43,7 +43,9 @@ def write_report(folder: Path) -> tuple[Path, ...]:
     )
 
 
-def write_explanation(arrays: Path, target: str, top: tuple[int, ...], folder: Path) -> tuple[Path, ...]:
+def write_explanation(
+    arrays: Path, target: str, top: tuple[int, ...], folder: Path, against: str | None = None
+) -> tuple[Path, ...]:
     """Draw the five steps of one saved LIME explanation side by side, as SVG and PNG.
 
     Args:
@@ -51,7 +53,9 @@ def write_explanation(arrays: Path, target: str, top: tuple[int, ...], folder: P
         target: name of the class explained.
         top: superpixels shown in the result.
         folder: where the figure goes; made if missing.
+        against: name of the class rather than which it was explained, if any.
     """
     with np.load(arrays, allow_pickle=False) as archive:
-        lime = lime_steps({key: archive[key] for key in archive.files}, printable(target), top)
+        found = {key: archive[key] for key in archive.files}
+    lime = lime_steps(found, printable(target), top, None if against is None else printable(against))
     return render((draw_lime_strip(arrays.stem, lime),), folder)[1]

@@ -137,10 +137,14 @@ def _of_model(name: str, model: Record, data: Record) -> Iterator[Reason]:
             yield Reason("class-never-recognised", CAUTION, text, name)
     if model.get("fgsm"):
         yield from _of_attack(name, model["fgsm"])
-    error = (model.get("calibration") or {}).get("ece")
-    if error is not None:
-        text = f"The confidence that {name} states differs from how often it is right by {percent(error)} on average."
-        yield Reason("calibration", CAUTION if error > CALIBRATION_ERROR else TRUST, text, name)
+    calibration = model.get("calibration") or {}
+    for where, error in {"grouped": calibration.get("ece"), **(calibration.get("external") or {})}.items():
+        if error is not None:
+            text = (
+                f"On {set_name(where)}, the confidence that {name} states differs "
+                f"from how often it is right by {percent(error)} on average."
+            )
+            yield Reason("calibration", CAUTION if error > CALIBRATION_ERROR else TRUST, text, name)
 
 
 def _of_sets(name: str, random: Any, grouped: Any, external: Record, classes: int) -> Iterator[Reason]:
