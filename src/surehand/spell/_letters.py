@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from surehand.alphabet import CONTROL_CLASSES, MOTION_LETTERS, named
+from surehand.alphabet import CONTROL_CLASSES, MOTION_LETTERS, manual_alphabet, named
 from surehand.errors import UsageError
 
 DELETE, NOTHING, SPACE = CONTROL_CLASSES
@@ -52,11 +52,6 @@ class Letter:
     name: str
     position: int
     probability: float
-
-    @property
-    def motion(self) -> bool:
-        """The letter is a motion, so that a still frame of it is not the real letter."""
-        return bool(named((self.name,), MOTION_LETTERS))
 
 
 @dataclass(frozen=True)
@@ -108,7 +103,7 @@ def read_frames(probabilities: Float[np.ndarray, "t k"], classes: tuple[str, ...
     spelling = Spelling()
     for frame in probabilities:
         spelling = advance(spelling, frame, classes, rule)
-    return _reading(spelling.letters)
+    return _reading(spelling.letters, classes)
 
 
 def read_images(probabilities: Float[np.ndarray, "n k"], classes: tuple[str, ...]) -> Reading:
@@ -121,7 +116,7 @@ def read_images(probabilities: Float[np.ndarray, "n k"], classes: tuple[str, ...
     _check_classes(probabilities, classes)
     best = probabilities.argmax(1)
     letters = (Letter(classes[c], i, float(probabilities[i, c])) for i, c in enumerate(best))
-    return _reading(tuple(letters))
+    return _reading(tuple(letters), classes)
 
 
 def advance(
@@ -167,9 +162,12 @@ def to_text(names: tuple[str, ...]) -> str:
     return text
 
 
-def _reading(letters: tuple[Letter, ...]) -> Reading:
+def _reading(letters: tuple[Letter, ...], classes: tuple[str, ...]) -> Reading:
     text = to_text(tuple(letter.name for letter in letters))
-    motions = [letter for letter in letters if letter.motion]
+    # Of letters that are no hands, none moves.
+    motions = (
+        [letter for letter in letters if named((letter.name,), MOTION_LETTERS)] if manual_alphabet(classes) else []
+    )
     if not motions:
         return Reading(text, letters, ())
     where = ", ".join(f"{letter.name} at {letter.position + 1}" for letter in motions)
