@@ -8,6 +8,9 @@ from math import log, log1p
 import numpy as np
 from numpy.typing import NDArray
 
+# Left out on either side of an interval.
+_TAIL = 0.025
+
 
 @dataclass(frozen=True)
 class Proportion:
@@ -24,13 +27,12 @@ class Proportion:
         return f"{100 * self.value:.1f} % [{100 * self.low:.1f}, {100 * self.high:.1f}] of {self.n:,}"
 
 
-def proportion(successes: int, n: int, confidence: float = 0.95) -> Proportion:
+def proportion(successes: int, n: int) -> Proportion:
     """The Clopper-Pearson interval (Biometrika 26, 1934): exact, so it holds for few trials and for shares of 0 or 1.
 
     Args:
         successes: in [0, n].
         n: trials; with 0 trials the value is nan and the interval is [0, 1].
-        confidence: in (0, 1).
 
     >>> print(proportion(0, 30))
     0.0 % [0.0, 11.6] of 30
@@ -39,9 +41,8 @@ def proportion(successes: int, n: int, confidence: float = 0.95) -> Proportion:
         raise ValueError(f"successes must lie in [0, n]; got {successes} of {n}")
     if n == 0:
         return Proportion(float("nan"), 0.0, 1.0, 0)
-    tail = (1 - confidence) / 2
-    low = 0.0 if successes == 0 else _solve(lambda p: 1 - _cdf(successes - 1, n, p) < tail)
-    high = 1.0 if successes == n else _solve(lambda p: _cdf(successes, n, p) > tail)
+    low = 0.0 if successes == 0 else _solve(lambda p: 1 - _cdf(successes - 1, n, p) < _TAIL)
+    high = 1.0 if successes == n else _solve(lambda p: _cdf(successes, n, p) > _TAIL)
     return Proportion(successes / n, low, high, n)
 
 

@@ -105,7 +105,6 @@ def test_what_is_hidden_or_no_image_is_passed_over(tmp_path, fill):
     )
     layout = find_layout(root)
     assert layout.paths == ("A/1.png", "B/1.png")
-    assert layout.ignored == 1  # labels.csv
 
 
 def test_links_in_a_circle_end(tmp_path, fill):

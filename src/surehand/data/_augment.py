@@ -159,10 +159,9 @@ def apply_augmentation(
     """
     if isinstance(pixels, Tensor):
         return _augment_tensor(pixels, drawn)
-    tensor, target = _channels_last(pixels)
     if drawn is None:
-        bytes_to_unit(np.ascontiguousarray(pixels).reshape(-1), target.reshape(-1))
-        return tensor
+        return to_images(pixels)
+    tensor, target = _channels_last(pixels)
     colour = drawn.colour.copy()
     colour[:, :, :3] /= 255  # so that bytes go in
     arrays = np.ascontiguousarray(pixels), drawn.affine, colour, drawn.hole, drawn.fill, target

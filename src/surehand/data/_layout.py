@@ -49,7 +49,6 @@ class Layout:
         labels: index into classes, one a path.
         given: the split the folders give each file, or "" where the choice is ours.
         stamps: (size in bytes, time of last change in ns), to notice changes without reading.
-        ignored: how many other files were passed over.
     """
 
     root: Path
@@ -58,7 +57,6 @@ class Layout:
     labels: tuple[int, ...]
     given: tuple[str, ...]
     stamps: tuple[tuple[int, int], ...]
-    ignored: int
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def find_layout(root: Path, fewest: int = 2) -> Layout:
     if not root.is_dir():
         raise DataError(f"There is no folder {root}. Check the path.")
     root = Path(os.path.abspath(root))
-    found, passed = _find(root)
+    found = _find(root)
     if not found:
         raise DataError(f"{root} holds no images. Surehand reads {listed(sorted(IMAGE_SUFFIXES))}.")
     # The training part's spelling is the class's name.
@@ -109,7 +107,6 @@ def find_layout(root: Path, fewest: int = 2) -> Layout:
         labels=tuple(index[normalised(item.name)] for item in found),
         given=tuple(item.given for item in found),
         stamps=tuple((item.file.size, item.file.changed) for item in found),
-        ignored=passed,
     )
 
 
@@ -118,50 +115,47 @@ def ignored(path: str) -> bool:
     return any((name.startswith(".") and name != "..") or name.lower() in _IGNORED for name in path.split("/"))
 
 
-def _find(root: Path) -> tuple[list[_Found], int]:
+def _find(root: Path) -> list[_Found]:
     top = _see_through(root)
     folders = _folders(top)
     parts = {folder: _SPLITS[match[1].lower()] for folder in folders if (match := _SPLIT_NAME.match(folder.name))}
     training = [folder for folder, split in parts.items() if split == "train"]
     if not training or len(set(parts.values())) < 2 or (_holds_images(training[0]) and len(parts) < len(folders)):
-        found, passed = _class_folders(root, top, given="")
+        found = _class_folders(root, top, given="")
         if not found and _holds_images(top):
             raise DataError(
                 f"{top} holds images but no class folders. "
                 f"Make one folder a class, named after it, and move its images there: {top.name}/A/1.jpg."
             )
-        return found, passed
-    found, passed = [], 0
+        return found
+    found = []
     names: dict[str, set[str]] = {}
     flat: list[tuple[Path, list[_File]]] = []
     for folder, split in parts.items():
         inside = _see_through(folder)
-        of_part, others = _class_folders(root, inside, given="" if split == "train" else split)
-        passed += others
-        if of_part:
+        if of_part := _class_folders(root, inside, given="" if split == "train" else split):
             found += of_part
             names[folder.name] = {item.name for item in of_part}
         elif split == "train":
             raise DataError(f"{inside} holds no class folders with images. Make one folder a class, named after it.")
-        elif images := _images(root, inside)[0]:
+        elif images := _images(root, inside):
             flat.append((inside, images))
     _same_classes(root, names)
     known = {normalised(name): name for part in names.values() for name in part}
     for inside, images in flat:
         found += _flat_files(inside, images, known)
-    return found, passed
+    return found
 
 
-def _class_folders(root: Path, top: Path, given: str) -> tuple[list[_Found], int]:
-    found, passed = [], 0
+def _class_folders(root: Path, top: Path, given: str) -> list[_Found]:
+    found = []
     names: dict[str, str] = {}
     for folder in _folders(top):
-        files, others = _images(root, folder, deep=True)
+        files = _images(root, folder, deep=True)
         found += [_Found(file, folder.name, given) for file in files]
-        passed += others
         if files and (other := names.setdefault(normalised(folder.name), folder.name)) != folder.name:
             raise DataError(f"{top} has two folders for one class: {other} and {folder.name}. Merge or rename one.")
-    return found, passed
+    return found
 
 
 def _flat_files(folder: Path, files: list[_File], known: dict[str, str]) -> list[_Found]:
@@ -215,28 +209,27 @@ def _see_through(folder: Path) -> Path:
 
 
 def _holds_images(folder: Path) -> bool:
-    return any(_is_image(entry.name) for entry in _entries(folder) if not entry.is_dir())
+    return any(_is_image(entry.name) for entry in _entries(folder) if not _is_folder(entry))
 
 
 def _folders(folder: Path) -> list[Path]:
-    return [Path(entry.path) for entry in _entries(folder) if entry.is_dir()]
+    return [Path(entry.path) for entry in _entries(folder) if _is_folder(entry)]
 
 
-def _images(root: Path, folder: Path, *, deep: bool = False) -> tuple[list[_File], int]:
-    """The image files of a folder, of all folders below it if `deep`; and how many other files there are."""
-    files, others = [], 0
-    for entry in _walk(folder, set()) if deep else (e for e in _entries(folder) if not e.is_dir()):
-        if _is_image(entry.name):
-            try:
-                told = entry.stat()
-                size, changed = told.st_size, told.st_mtime_ns
-            except OSError:  # a link to nowhere: listed, and found unreadable later
-                size, changed = 0, 0
-            path = entry.path.removeprefix(str(root)).lstrip(os.sep).replace(os.sep, "/")
-            files.append(_File(path, size, changed))
-        else:
-            others += 1
-    return files, others
+def _images(root: Path, folder: Path, *, deep: bool = False) -> list[_File]:
+    """The image files of a folder, of all folders below it if `deep`."""
+    files = []
+    for entry in _walk(folder, set()) if deep else (e for e in _entries(folder) if not _is_folder(e)):
+        if not _is_image(entry.name):
+            continue
+        try:
+            told = entry.stat()
+            size, changed = told.st_size, told.st_mtime_ns
+        except OSError:  # a link to nowhere: listed, and found unreadable later
+            size, changed = 0, 0
+        path = entry.path.removeprefix(str(root)).lstrip(os.sep).replace(os.sep, "/")
+        files.append(_File(path, size, changed))
+    return files
 
 
 def _walk(folder: Path | str, ancestors: set[str]) -> Iterator[os.DirEntry[str]]:
