@@ -1,6 +1,8 @@
 """Files that appear whole or not at all, and numbers that JSON can hold."""
 
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import isfinite
@@ -9,6 +11,8 @@ from secrets import token_hex
 from typing import Any
 
 from surehand.errors import DataError
+
+_ABANDONED_AFTER = 3600.0  # seconds
 
 
 @contextmanager
@@ -49,6 +53,27 @@ def write_whole(path: Path, content: bytes) -> Path:
     with replacing(path) as temporary:
         temporary.write_bytes(content)
     return path
+
+
+def unfinished(folder: Path) -> Path:
+    """A hidden neighbour for a folder in the making or in removal; see `remove_abandoned`."""
+    return folder.with_name(f".{folder.name}.unfinished-{token_hex(4)}")
+
+
+def remove_abandoned(parent: Path, name: str = "*") -> None:
+    """Remove what killed processes left: unfinished folders in which nothing was written for an hour.
+
+    Args:
+        parent: of the finished folder.
+        name: of the finished folder, as `Path.glob` takes it; all by default.
+    """
+    for left in parent.glob(f".{name}.unfinished-????????"):
+        try:
+            touched = max(path.stat().st_mtime for path in (left, *left.rglob("*")))
+        except OSError:  # another process is finishing or removing it
+            continue
+        if time.time() - touched > _ABANDONED_AFTER:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def finite(value: Any) -> Any:

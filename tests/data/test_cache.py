@@ -141,6 +141,18 @@ def test_a_cache_that_cannot_be_made_is_a_sentence(two_classes, tmp_path):
         load(two_classes, 16, cache=tmp_path / "file")
 
 
+def test_what_a_killed_process_left_is_removed_once_it_is_old(two_classes, cache):
+    old, fresh = (cache / "data" / f".{name}.unfinished-{token}" for name, token in (("a", "0" * 8), ("b", "1" * 8)))
+    for folder in (old, fresh):
+        folder.mkdir(parents=True)
+        (folder / "pixels.npy").touch()
+    for path in (old / "pixels.npy", old):
+        os.utime(path, (0, 0))
+    load(two_classes, 16)
+    assert old not in caches(cache)
+    assert fresh in caches(cache)
+
+
 def test_nothing_is_written_to_the_users_folder(two_classes):
     before = {path: path.stat().st_mtime_ns for path in [two_classes, *two_classes.rglob("*")]}
     for path in before:

@@ -267,7 +267,7 @@ def test_after_a_kill_midway_letters_are_rendered_from_the_start(cache, clean):
     assert "unfinished" in left.name
     assert is_clean(load("letters:4", 24), clean)
     # An hour later the next rendering of this folder takes the ruins away.
-    for path in [*left.iterdir(), left]:
+    for path in [*left.rglob("*"), left]:
         os.utime(path, (0, 0))
     (folder,) = (path for path in (cache / "letters").iterdir() if path != left)
     shutil.rmtree(folder)

@@ -110,7 +110,8 @@ def test_a_folder_has_the_same_bytes_for_any_number_of_workers_and_begins_with_a
 
 
 def test_what_a_killed_process_left_is_removed_once_it_is_old(tmp_path):
-    left = [tmp_path / f".{name}" for name in ("set.unfinished-0", "set.unfinished-1", "other.unfinished-2")]
+    names = "set.unfinished-00000000", "set.unfinished-11111111", "other.unfinished-22222222"
+    left = [tmp_path / f".{name}" for name in names]
     for folder in left:
         (folder / "A").mkdir(parents=True)
     for folder in (left[0], left[2]):

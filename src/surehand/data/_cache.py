@@ -14,12 +14,12 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
-from secrets import token_hex
 
 import numpy as np
 from jaxtyping import UInt8
 
 from surehand.errors import DataError
+from surehand.files import remove_abandoned, unfinished
 from surehand.processors import cores
 from surehand.progress import Progress, silent
 
@@ -71,9 +71,10 @@ def _write(layout: Layout, size: int, folder: Path, progress: Progress) -> None:
     """Scan into a folder of its own, then move that to its place: readers see all of a cache or none."""
     count = len(layout.paths)
     need = count * (size * size + THUMBNAIL * THUMBNAIL) * 3 + count * 512
-    temporary = folder.with_name(f".{folder.name}.{token_hex(4)}")
+    temporary = unfinished(folder)
     try:
         temporary.mkdir(parents=True)
+        remove_abandoned(folder.parent)
         pixels = _create_array(temporary / "pixels.npy", (count, size, size, 3))
         found = scan(layout, pixels, progress)
         pixels.flush()

@@ -10,9 +10,9 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from secrets import token_hex
 
 from surehand.errors import DataError, MissingPartError
+from surehand.files import remove_abandoned, unfinished
 from surehand.progress import Progress, silent
 from surehand.render import SCENES, stored_letters
 
@@ -85,13 +85,14 @@ def _zip(source: str, cache: Path, size: int, seed: int, progress: Progress) -> 
 
 def _extract(archive: Path, folder: Path) -> None:
     """Extract into a folder of its own, then move it to its place; refuse what archives should not hold."""
-    temporary = folder.with_name(f".{folder.name}.{token_hex(4)}")
+    temporary = unfinished(folder)
     try:
         with zipfile.ZipFile(archive) as opened:
             _check_archive(archive, opened.infolist())
             entries = _wanted(opened.infolist())
             total = sum(entry.file_size for entry in entries)
             folder.parent.mkdir(parents=True, exist_ok=True)
+            remove_abandoned(folder.parent)
             if (free := shutil.disk_usage(folder.parent).free) < total:
                 raise DataError(
                     f"{archive} needs {total / 1e6:,.0f} MB in {folder.parent}, which has {free / 1e6:,.0f} MB left. "

@@ -4,11 +4,9 @@ import csv
 import io
 import json
 import shutil
-import time
 from collections.abc import Mapping
 from glob import escape as glob_escape
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from PIL import Image
 
 from surehand.alphabet import CLASSES
 from surehand.errors import DataError, UsageError
+from surehand.files import remove_abandoned, unfinished
 from surehand.progress import Progress, silent
 
 from ._factors import draw_factors, held_while_varying
@@ -30,8 +29,6 @@ FORMATS: dict[str, dict[str, Any]] = {"jpg": {"quality": 95, "subsampling": 0}, 
 # Generous, masks included: noise hardly shrinks in PNG files.
 _BYTES_A_PIXEL = {"jpg": 1.0, "png": 3.5}
 _BYTES_A_PICTURE = 4096
-# A hidden folder that was not written to for an hour is what a killed process left.
-_ABANDONED_AFTER = 3600.0
 
 
 def write_letters(
@@ -101,7 +98,7 @@ def write_letters(
             folder.rmdir()  # what cannot be replaced in the end, such as a mount point, is told before the work
             folder.mkdir()
         parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(parent, folder.name)
+        remove_abandoned(parent, glob_escape(folder.name))
         _check_space(parent, per_class * len(CLASSES), size, image_format)
         making.mkdir()
         tasks: list[Task] = [
@@ -126,11 +123,6 @@ def write_letters(
     return folder
 
 
-def unfinished(folder: Path) -> Path:
-    """A hidden neighbour for a folder in the making or in removal; `write_letters` removes what is left of old ones."""
-    return folder.absolute().parent / f".{folder.name}.unfinished-{token_hex(4)}"
-
-
 def made_from(
     per_class: int, size: int, seed: int, vary: str | None = None, fixed: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -145,16 +137,6 @@ def _held(name: str, vary: str | None, fixed: dict[str, Any], shapes: Handshapes
         draw_factors(name, shapes, seed=seed, index=0, fixed=fixed)
         return fixed
     return held_while_varying(vary, name, shapes, seed=seed, fixed=fixed)
-
-
-def _remove_abandoned(parent: Path, name: str) -> None:
-    for left in parent.glob(f".{glob_escape(name)}.unfinished-*"):
-        try:
-            touched = max(path.stat().st_mtime for path in (left, *left.iterdir()))
-        except OSError:  # another process is finishing or removing it
-            continue
-        if time.time() - touched > _ABANDONED_AFTER:
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _check_space(parent: Path, pictures: int, size: int, image_format: str) -> None:

@@ -4,9 +4,10 @@ import shutil
 from pathlib import Path
 
 from surehand.errors import DataError, UsageError
+from surehand.files import unfinished
 from surehand.progress import Progress, silent
 
-from ._letters import made_from, unfinished, write_letters
+from ._letters import made_from, write_letters
 from ._record import is_whole
 from ._render import RENDERER
 
