@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 import wave
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from PIL import Image
 
 from surehand.attack import ATTACKS
 from surehand.explain import EXPLAINERS
-from surehand.models import MODELS
+from surehand.models import MODELS, load, save
 
 from .conftest import surehand, write_folder
 
@@ -94,20 +95,21 @@ def test_attack_writes_images_within_the_budget(finished, tmp_path):
 def test_a_targeted_attack_leaves_out_images_of_the_target(finished, tmp_path):
     result = surehand("attack", finished.model, finished.external, "--target", "red", "--epsilon", "0.1", "--json").json
     assert result["result"]["images"] == 12
-    only_red = write_folder(tmp_path / "red", 3, {"red": 0})
+    only_red = write_folder(tmp_path / "set", 3, {"red": 0})
     answer = surehand("attack", finished.model, only_red, "--target", "red", "--json")
     assert answer.code == 2
     assert "All images are of class 'red'" in answer.json["error"]["message"]
 
 
 def test_a_set_of_one_class_can_be_measured_on_and_what_is_left_out_is_told(finished, tmp_path):
-    only_red = write_folder(tmp_path / "red", 3, {"red": 0})
+    only_red = write_folder(tmp_path / "set", 3, {"red": 0})
     (only_red / "red" / "broken.png").write_bytes(b"no image")
     for verb in ("evaluate", "attack"):
         answer = surehand(verb, finished.model, only_red, "--json")
         assert answer.code == 0, answer.err
-        assert "has no images of blue and green" in answer.err
+        assert "has no images of blue, green" in answer.err
         assert "One file is left out of" in answer.err
+        assert len(answer.json["warnings"]) >= 2
 
 
 def test_explain_writes_figure_and_arrays(finished, tmp_path):
@@ -118,8 +120,14 @@ def test_explain_writes_figure_and_arrays(finished, tmp_path):
     assert len(answer.json["result"]["coefficients"]) == answer.json["result"]["superpixels"]
     kinds = {path.rpartition(".")[2] for path in answer.json["artifacts"]}
     assert kinds == {"npz", "png", "svg"}
-    (likeliest,) = surehand("predict", finished.model, image, "--json").json["result"]["images"]
-    assert answer.json["result"]["target"] == likeliest["prediction"]
+
+
+def test_explain_tells_the_confidence_that_the_classifier_states(finished, tmp_path):
+    unsure = tmp_path / "unsure.safetensors"
+    save(replace(load(finished.model), temperature=1000.0), unsure)
+    image = next((finished.external / "red").iterdir())
+    result = surehand("explain", unsure, image, "--size", 60, "--out", tmp_path / "why", "--json").json["result"]
+    assert result["probability"] == pytest.approx(1 / 3, abs=0.01)
 
 
 def test_explain_says_against_which_class(finished, tmp_path):

@@ -176,7 +176,7 @@ def test_the_truth_is_the_same_at_every_size():
     ("arguments", "words"),
     [
         ({"name": "AA"}, "no class 'AA'"),
-        ({"name": 29}, "no class 29"),
+        ({"name": "29"}, "no class '29'"),
         ({"size": 15}, "size must lie in 16 to 2048 pixels; got 15"),
         ({"size": 2049}, "got 2049"),
         ({"index": -1}, "index counts pictures from 0; got -1"),

@@ -26,6 +26,7 @@ def good(record):
         "grouped": proportion_of(0.94),
         "external": {"world": proportion_of(0.93)},
     }
+    model["calibration"]["external"] = {"world": 0.05}
     model["fgsm"].update(robust=[0.94] * 6, accuracy=[0.94] * 6, warnings=[])
     return record
 
@@ -152,7 +153,7 @@ def test_guessing_is_called_guessing(good):
 
 
 def test_poor_calibration_quarantine_and_silent_classes_are_reasons(good):
-    good["models"]["cnn"]["calibration"]["ece"] = 0.2
+    good["models"]["cnn"]["calibration"] = {"ece": 0.2, "temperature": 1.0}
     good["models"]["cnn"]["never_recognised"] = {"world": ["circle"], "phone": []}
     good["data"].update(images=100, quarantined=5)
     levels = {reason["check"]: reason["level"] for reason in verdict(good)["reasons"]}

@@ -41,7 +41,7 @@ from surehand.render._march_kernels import (
     _SHARED_DEPTH,
     _SLEEVE_THICKNESS,
 )
-from surehand.render._paint_kernels import _paint, _shade
+from surehand.render._paint_kernels import _albedo, _shade
 
 _FAR = 1e9
 
@@ -311,7 +311,7 @@ def _pixel(rows, sleeve_at, view, light, skin, samples, row, column, near, far, 
                 shared[0], shared[1] = part, t
                 shared[2] = _occlusion(rows, sleeve_at, nearby, x, y, z, nx, ny, nz, light[OCCLUSION])
                 shared[3] = _lit(rows, sleeve_at, nearby, light, x, y, z, nx, ny, nz)
-            albedo = _paint(chosen, c, sleeve_at, skin, x, y, z, nx, ny, nz)
+            albedo = _albedo(chosen, c, sleeve_at, skin, x, y, z, nx, ny, nz)
             r, g, b = _shade(light, albedo, shared[2], shared[3], nx, ny, nz, dx, dy, dz)
             red, green, blue = red + r, green + g, blue + b
             hits += 1

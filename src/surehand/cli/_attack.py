@@ -1,6 +1,6 @@
 """`surehand attack`: how little noise makes a model read something else."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,8 +53,6 @@ def attack(
     classifier = load(model)
     goal = None if target is None else class_index(classifier, target)
     dataset = load_external(data, classifier.size, classifier.classes, cache=cache, progress=console.progress("Read"))
-    for warning in external_warnings(dataset):
-        console.warn(warning)
     samples = dataset.all()
     if goal is not None:
         samples = samples.take((samples.labels != goal).nonzero()[0])
@@ -62,8 +60,10 @@ def attack(
             raise UsageError(f"All images are of class {target!r}: none can be turned into it. Name another --target.")
     samples = samples.some(images, seed)
     if budget is None:
-        return _curve(console, classifier, samples, method, goal, seed)
-    return _adversarial(console, classifier, samples, method, budget, goal, out, seed)
+        outcome = _curve(console, classifier, samples, method, goal, seed)
+    else:
+        outcome = _adversarial(console, classifier, samples, method, budget, goal, out, seed)
+    return replace(outcome, warnings=(*external_warnings(dataset), *outcome.warnings))
 
 
 def _curve(
