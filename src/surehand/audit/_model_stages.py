@@ -1,6 +1,7 @@
 """What is done to each model: train, evaluate, attack, explain. Each stage returns the plain values of `run.json`."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from shutil import rmtree
@@ -119,8 +120,11 @@ def train_stage(
 
     inputs = [dataset.manifest.digest, dataset.size, replace(settings, devices=1).to_dict(), beyond]
     result = folder.stage(f"train-{name}", inputs, make)
-    for checkpoint in (folder.path / "training").glob(f"{name}-*"):
+    checkpoints = folder.path / "training"
+    for checkpoint in checkpoints.glob(f"{name}-*"):
         rmtree(checkpoint, ignore_errors=True)
+    with suppress(OSError):  # there is none, or another model's is in it
+        checkpoints.rmdir()
     _write_metrics(folder, metrics, result["history"])
     metrics += [json.dumps(finite(line)) for line in result["history"]]
     return {key: value for key, value in result.items() if key != "history"}
