@@ -274,7 +274,7 @@ def _show_coefficients(axes: Axes, lime: LimeSteps) -> None:
     axes.axvline(0, color=PALETTE["muted"], linewidth=0.8)
     axes.set_yticks(places, [str(i) for i in shown], color=PALETTE["ink"])
     axes.set_ylabel("superpixel")
-    axes.set_xlabel(f"change of {lime.explained}")
+    axes.set_xlabel(f"change of {lime.explained}".replace(" less", "\nless"))  # else it runs into the next panel
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
 
