@@ -98,7 +98,8 @@ def run(
     devices: DevicesOption = None,
 ) -> Outcome:
     """Audit classifiers: read, check, split, train, evaluate, attack, explain, speak, report."""
-    console.say("Surehand is loading. Nothing is sent off this machine.")
+    asks_kaggle = (data or "").startswith("kaggle:")
+    console.say("Surehand is loading." if asks_kaggle else "Surehand is loading. Nothing is sent off this machine.")
     from dataclasses import replace
 
     from surehand.audit import AuditSettings, audit
