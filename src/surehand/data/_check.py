@@ -154,7 +154,7 @@ def external_warnings(external: Dataset, training: Dataset | None = None) -> tup
     warnings = []
     if missing := [c for c, n in zip(external.manifest.classes, counts, strict=True) if n == 0]:
         warnings.append(f"{name} has no images of {listed(missing)}: its accuracy says nothing about them.")
-    known = set(training.manifest.sha256) if training else set()
+    known = set(training.manifest.sha256) if training is not None else set()
     if same := sum(digest in known for digest in external.manifest.sha256):
         warnings.append(f"{same:,} images of {name} are in the training source too, byte for byte: it is not external.")
     if external.manifest.quarantined:

@@ -274,7 +274,8 @@ def _show_coefficients(axes: Axes, lime: LimeSteps) -> None:
     axes.axvline(0, color=PALETTE["muted"], linewidth=0.8)
     axes.set_yticks(places, [str(i) for i in shown], color=PALETTE["ink"])
     axes.set_ylabel("superpixel")
-    axes.set_xlabel(f"change of {lime.explained}".replace(" less", "\nless"))  # else it runs into the next panel
+    less = f"\nless that of {lime.against}" if lime.against else ""  # in one line it would run into the next panel
+    axes.set_xlabel(f"change of the probability of {lime.target}{less}")
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
 
