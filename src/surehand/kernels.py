@@ -15,10 +15,12 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         options: of `numba.njit`.
     """
 
+    options |= {"nogil": True, "no_cfunc_wrapper": True}  # nobody calls them from C, and each wrapper is compiled, too
+
     def compiled(function: Callable[..., Any]) -> Any:
         try:
-            return njit(cache=True, nogil=True, **options)(function)
+            return njit(cache=True, **options)(function)
         except RuntimeError:  # numba's word for: no place to keep it
-            return njit(nogil=True, **options)(function)
+            return njit(**options)(function)
 
     return compiled

@@ -5,6 +5,7 @@ worker count and world size.
 """
 
 import hashlib
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +42,13 @@ def uniforms(*key: Key, ids: NDArray[np.uint64], columns: int) -> NDArray[np.flo
     """
     start = key_of(*key)
     state = _mix(np.asarray(ids, np.uint64) ^ np.uint64(start & 0xFFFFFFFFFFFFFFFF))  # (n,)
-    steps = np.arange(1, columns + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # wraps on purpose
-    bits = _mix(state[:, None] + steps[None, :] + np.uint64(start >> 64))  # (n, columns)
+    bits = _mix(state[:, None] + (_steps(columns) + np.uint64(start >> 64)))  # (n, columns)
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+@lru_cache
+def _steps(columns: int) -> NDArray[np.uint64]:
+    return np.arange(1, columns + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # wraps on purpose
 
 
 def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:

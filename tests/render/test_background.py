@@ -172,7 +172,7 @@ def test_a_warp_moves_the_noise():
 
 def test_tubes_hang_together_and_rods_are_longer_than_thick():
     for number in range(20):
-        dice = Dice(generator("tubes", number), like_skin=False)
+        dice = Dice(generator("tubes", number), like_skin=0.0)
         tubes, solids = _tubes(dice, dice.palette()), _solids(dice, dice.palette())
         along = tubes[:, [kernels.COS, kernels.SIN]] * (tubes[:, [kernels.HALF_X]] - tubes[:, [kernels.HALF_Y]])
         centres = tubes[:, [kernels.X, kernels.Y]]
@@ -199,7 +199,7 @@ def test_a_background_is_the_same_scene_at_any_size(kind, scene):
 
 
 def test_dice_like_skin_know_no_other_colours():
-    dice = Dice(generator("warm"), like_skin=True)
+    dice = Dice(generator("warm"), like_skin=1.0)
     colours = np.array([*(dice.colour() for _ in range(200)), *dice.palette()])
     hues, saturations, _ = np.array([colorsys.rgb_to_hsv(*colour) for colour in colours]).T
     assert (((360 * hues + 180) % 360 - 180) > -8.01).all()

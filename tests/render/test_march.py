@@ -229,6 +229,59 @@ def test_a_ball_before_the_camera_covers_the_circle_that_perspective_says():
     assert hand.depth.min() == pytest.approx(distance - 0.5, abs=0.02)
 
 
+@njit
+def first_crossings(rows, sleeve, eye, directions, near, far, step):
+    """Where along each ray the field is negative first, by small steps of one size; infinite for never."""
+    s = np.zeros(kernels._SCRATCH, np.float32)
+    found = np.full(len(directions), np.inf)
+    for i in range(len(directions)):
+        t = near
+        while t < far and found[i] == np.inf:
+            for k in range(64):
+                s[kernels._X + k] = eye[0] + (t + k * step) * directions[i, 0]
+                s[kernels._Y + k] = eye[1] + (t + k * step) * directions[i, 1]
+                s[kernels._Z + k] = eye[2] + (t + k * step) * directions[i, 2]
+            kernels._distances(rows, len(rows), sleeve, s, 64)
+            for k in range(64):
+                if s[kernels._DISTANCE + k] < 0 and found[i] == np.inf:
+                    found[i] = t + k * step
+            t += 64 * step
+    return found
+
+
+@pytest.mark.parametrize(("name", "samples", "size"), [("K", 2, 24), ("S", 2, 24), ("W", 1, 64)])
+def test_a_ray_ends_where_small_steps_first_meet_the_surface(name, samples, size):
+    seen, _ = scene(name, size=size)
+    rows, view = seen.capsules.astype(np.float32), seen.view
+    covered = _hand.covered_tiles(rows, seen.sleeve, vector(view))
+    most, tiles = size * size * samples**2, covered[0].size
+    met, owners = np.empty((most, columns.MET_COLUMNS), np.float32), np.empty((most, columns.OWNER_COLUMNS), np.int32)
+    ends, wanted = np.zeros(tiles, np.int64), np.ones((size, size), bool)
+    kernels.march(rows, seen.sleeve, vector(view), covered, wanted, samples, 1, 0, tiles, met, owners, ends)
+
+    place = (np.arange(size * samples) + 0.5) / samples / size - 0.5  # of rays, in image widths
+    across, down = np.meshgrid(place, place)
+    axes = np.array([view.right, view.up, view.back])
+    directions = np.stack([across / view.focal, -down / view.focal, np.full_like(across, -1)], -1).reshape(-1, 3) @ axes
+    directions = (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
+    eye, step, pixel = np.array(view.eye, np.float32), 0.002, 1 / (view.focal * size)
+    crossings = first_crossings(rows, seen.sleeve, eye, directions, *single(0.5, 12.0, step))
+
+    depths = np.full(len(directions), np.inf)
+    for hit in met[: ends[-1]]:
+        which = int((directions @ hit[columns.DIRECTION : columns.DIRECTION + 3]).argmax())
+        depths[which] = hit[columns.DEPTH]
+    assert np.isfinite(depths).sum() == ends[-1], "each ray has ended once"
+    both = np.isfinite(depths) & np.isfinite(crossings)
+    # Rays that pass the surface within a small part of a pixel count as having met it.
+    assert (np.isfinite(crossings) & ~both).mean() < 0.001
+    assert (np.isfinite(depths) & ~both).sum() < 0.02 * both.sum()
+    # In pixels there; small steps end up to one of them too late.
+    error = (np.abs(depths[both] - crossings[both]) - step) / (pixel * depths[both])
+    assert np.median(error) < 0
+    assert np.quantile(error, 0.95) < 0.05
+
+
 def test_light_does_not_reach_a_point_behind_a_ball_and_the_sky_is_open_far_from_it():
     ball = row((0, 0, 0), (0, 0, 1e-3), 0.3, 0.3)[None].astype(np.float32)
     places = {"behind": (0, 0, -1.0), "beside": (2.0, 0, -1.0), "on top": (0, 0, 0.301), "below": (0, 0, -0.5)}

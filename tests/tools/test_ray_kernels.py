@@ -9,7 +9,7 @@ from numba import njit
 from surehand.render import CLASSES
 from surehand.render import _march_kernels as packets
 from surehand.render._factors import draw_factors
-from surehand.render._hand import Hand, render_hand
+from surehand.render._hand import Hand, covered_tiles, render_hand
 from surehand.render._hand_rows import COLUMNS, LIT, MET_COLUMNS, OCCLUSION, OPEN, OWNER_COLUMNS, SIZE, vector
 from surehand.render._handshapes import default_handshapes
 from surehand.render._scene import scene_of
@@ -81,7 +81,7 @@ def test_light_at_a_place_is_that_of_rays_one_by_one(name):
     rows, sleeve_at, view, light, _ = given_hand(name, 0, 64, palm_width=0.3)
     singles, places = rows.astype(np.float32), 64 * 64
     met, owners = np.empty((places, MET_COLUMNS), np.float32), np.empty((places, OWNER_COLUMNS), np.int32)
-    covered, wanted, ends = packets.cover(singles, sleeve_at, view), np.ones((64, 64), np.bool_), np.zeros(64, np.int64)
+    covered, wanted, ends = covered_tiles(singles, sleeve_at, view), np.ones((64, 64), np.bool_), np.zeros(64, np.int64)
     packets.march(singles, sleeve_at, view, covered, wanted, 1, 1, 0, 64, met, owners, ends)
     met = met[: ends[-1]]
     packets.find_normals(singles, sleeve_at, covered[0], 0, met, owners, ends)

@@ -32,15 +32,14 @@ def background(
     Returns:
         Linear light, float32 (size, size, 3), about [0, 1].
     """
-    random = generator(scene, "background", kind)
-    dice = Dice(random, like_skin=random.random() < _LIKE_SKIN)
+    dice = Dice(generator(scene, "background", kind), _LIKE_SKIN)
     canvas = PAINTERS[kind](dice)
     _add_extras(canvas, dice, skin)
     image = canvas.paint(size)
     if blur_width > 0:
         image = kernels.blur(image, blur_width * size)
-    linear: NDArray[np.float32] = kernels.to_linear(image, brightness)
-    return linear
+    kernels.to_linear(image.ravel(), brightness)
+    return image
 
 
 def _shades_of(colour: Vector, darkest: float, lightest: float, noise: Noise, contrast: float = 1.5) -> Canvas:

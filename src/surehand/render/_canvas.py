@@ -6,45 +6,57 @@ Everything is laid out in image widths, so that the same scene can be painted at
 import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import cos, sin
+from math import cos, sin, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _picture_kernels as kernels
+from ._factors import standard_normal
 from ._picture_kernels import RECTANGLE
 
 Vector = NDArray[np.float64]
 MIDDLE = np.array([0.5, 0.5])
 
 
-@dataclass(frozen=True)
 class Dice:
     """The random choices of one background.
 
-    Attributes:
+    Args:
         random: their source.
-        like_skin: whether things have colours that skin may have in some light; leaves, sky and panes keep their own.
+        like_skin: the chance that things have colours that skin may have in some light; leaves, sky and panes keep
+            their own.
     """
 
-    random: np.random.Generator
-    like_skin: bool
+    # So many numbers are drawn at once: one by one they take ten times as long.
+    _AT_ONCE = 128
+
+    def __init__(self, random: np.random.Generator, like_skin: float) -> None:
+        self.random = random
+        self._numbers: list[float] = []
+        self.like_skin = self.chance(like_skin)
+
+    def number(self) -> float:
+        """A uniform number in [0, 1)."""
+        if not self._numbers:
+            self._numbers = self.random.random(self._AT_ONCE).tolist()
+        return self._numbers.pop()
 
     def between(self, low: float, high: float) -> float:
-        return low + (high - low) * self.random.random()
+        return low + (high - low) * self.number()
 
     def between_log(self, low: float, high: float) -> float:
-        return float(low * (high / low) ** self.random.random())
+        return float(low * (high / low) ** self.number())
 
     def normal(self, deviation: float) -> float:
-        return deviation * self.random.standard_normal()
+        return deviation * standard_normal(self.number())
 
     def count(self, low: int, high: int) -> int:
         """Low to high, both included."""
         return int(self.between(low, high + 1))
 
     def chance(self, probability: float) -> bool:
-        return self.random.random() < probability
+        return self.number() < probability
 
     def place(self, margin: float = 0.0) -> Vector:
         """Somewhere in the picture, or up to a margin beside it."""
@@ -55,9 +67,9 @@ class Dice:
 
     def light(self) -> Vector:
         """A lamp's direction (x, y, z), z towards the camera, and the share of light from everywhere."""
-        direction = self.random.standard_normal(3)
-        direction[2] = abs(direction[2]) + 0.4
-        return np.array([*(direction / np.linalg.norm(direction)), self.between(0.1, 0.6)])
+        x, y, z = self.normal(1.0), self.normal(1.0), abs(self.normal(1.0)) + 0.4
+        length = sqrt(x * x + y * y + z * z)
+        return np.array([x / length, y / length, z / length, self.between(0.1, 0.6)])
 
     def colour(self, grey: float = 0.55, low: float = 0.12, warm: float = 0.42) -> Vector:
         """A colour as things in rooms have it: often grey, mostly warm, seldom strong; display values (3,).
@@ -75,7 +87,7 @@ class Dice:
         if self.chance(0.12):  # of skin: wood, brick, sand, cardboard
             hue, value = self.between(8, 36), self.between(0.25, 0.95)
             return np.array(colorsys.hsv_to_rgb(hue / 360, self.between(0.2, 0.6), value))
-        which = self.random.random()
+        which = self.number()
         if which < warm:
             hue = self.between(15, 50)
         elif which < warm + 0.2:
@@ -84,8 +96,8 @@ class Dice:
             hue = self.between(75, 140)
         else:
             hue = self.between(0, 360)
-        saturation = self.between(0, 0.14) if self.chance(grey) else 0.65 * self.random.random() ** 2
-        value = low + (0.98 - low) * self.random.random() ** 0.8
+        saturation = self.between(0, 0.14) if self.chance(grey) else 0.65 * self.number() ** 2
+        value = low + (0.98 - low) * self.number() ** 0.8
         return np.array(colorsys.hsv_to_rgb(hue / 360, saturation, value))
 
     def strong_colour(self) -> Vector:
@@ -143,7 +155,7 @@ class Canvas:
         contrast, edge: see `paint_field`.
         relief: the surface, if it is uneven.
         light: what relief and solid forms are lit by, see `Dice.light`.
-        forms: rows for `paint_forms`, in blocks (n, COLUMNS).
+        forms: rows for `paint_forms`, in blocks (n, COLUMNS) of arrays or lists.
     """
 
     palette: NDArray[np.float64]
@@ -152,7 +164,7 @@ class Canvas:
     edge: float = 1.0
     relief: Relief | None = None
     light: Vector = field(default_factory=lambda: np.array([0.0, 0.0, 1.0, 0.5]))
-    forms: list[NDArray[np.float64]] = field(default_factory=list)
+    forms: list[NDArray[np.float64] | list[list[float]]] = field(default_factory=list)
 
     def add(
         self,
@@ -180,11 +192,24 @@ class Canvas:
             opacity: 0 to 1.
             slope: relative change of brightness from its middle to its edge.
         """
+        first, other = colour.tolist(), (colour if second is None else second).tolist()
         form = [
-            *(kind, *centre, cos(angle), sin(angle), *half, *colour),
-            *(soft, period, *(colour if second is None else second), opacity, slope, 0.0, 0.0, 0.0),
+            kind,
+            *centre,
+            cos(angle),
+            sin(angle),
+            *half,
+            *first,
+            soft,
+            period,
+            *other,
+            opacity,
+            slope,
+            0.0,
+            0.0,
+            0.0,
         ]
-        self.forms.append(np.array([form], np.float64))
+        self.forms.append([form])
 
     def half_plane(
         self,

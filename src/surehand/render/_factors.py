@@ -6,6 +6,7 @@ uniform numbers of its own, so fixing one leaves all others as they were.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from math import exp, log
 from statistics import NormalDist
 from typing import Any
@@ -145,21 +146,22 @@ def _log_uniform(low: float, high: float) -> _Law:
 _quantile = NormalDist().inv_cdf
 
 
-def _standard_normal(u: float) -> float:
+def standard_normal(u: float) -> float:
+    """The normal number that is larger than a share u of all, within 4.8 standard deviations."""
     return _quantile(min(max(u, 1e-6), 1.0 - 1e-6))
 
 
 def _normal(mean: float, deviation: float) -> _Law:
-    return _Law(1, lambda u: mean + deviation * _standard_normal(u[0]))
+    return _Law(1, lambda u: mean + deviation * standard_normal(u[0]))
 
 
 def _normals(count: int, mean: float, deviation: float) -> _Law:
-    return _Law(count, lambda u: tuple(mean + deviation * _standard_normal(x) for x in u))
+    return _Law(count, lambda u: tuple(mean + deviation * standard_normal(x) for x in u))
 
 
 def _size(deviation: float) -> _Law:
     """A size times average; never beyond 2.5 standard deviations, so that hands stay hands."""
-    return _Law(1, lambda u: 1.0 + deviation * min(max(_standard_normal(u[0]), -2.5), 2.5))
+    return _Law(1, lambda u: 1.0 + deviation * min(max(standard_normal(u[0]), -2.5), 2.5))
 
 
 def _chance(probability: float) -> _Law:
@@ -171,8 +173,8 @@ def _whole(count: int) -> _Law:
 
 
 def _choice(weights: Mapping[str, float]) -> _Law:
-    names = list(weights)
-    return _Law(1, lambda u: names[_weighted(list(weights.values()), u[0])])
+    names, shares = list(weights), list(weights.values())
+    return _Law(1, lambda u: names[_weighted(shares, u[0])])
 
 
 def _often(probability: float, then: _Law, otherwise: _Law) -> _Law:
@@ -254,13 +256,13 @@ _PICTURE_LAWS: dict[str, _Law] = {
     "blur": _often(0.65, _uniform(0.002, 0.006), _uniform(0.006, 0.017)),
     "motion_blur": _often(0.08, _uniform(0.03, 0.09), _always(0.0)),
     "motion_angle": _uniform(0.0, 180.0),
-    "gamma": _Law(1, lambda u: exp(0.15 * _standard_normal(u[0]))),
+    "gamma": _Law(1, lambda u: exp(0.15 * standard_normal(u[0]))),
     "contrast": _uniform(0.9, 1.7),
     "brightness": _normal(0.0, 0.05),
     "saturation": _uniform(0.75, 1.3),
     "white_red": _normal(1.01, 0.04),
     "white_blue": _normal(0.99, 0.05),
-    "noise": _Law(1, lambda u: min(0.016 * abs(_standard_normal(u[0])), 0.06)),
+    "noise": _Law(1, lambda u: min(0.016 * abs(standard_normal(u[0])), 0.06)),
     "noise_scene": _whole(2**31),
     "jpeg_quality": _Law(1, lambda u: 45 + int(51 * u[0])),
 }
@@ -301,12 +303,26 @@ SCENES: dict[str, dict[str, _Law]] = {
 }
 
 
-def _laws_of(scenes: str, usual: Mapping[str, _Law]) -> dict[str, _Law]:
-    """The usual laws, but for those that scenes have of their own."""
-    return {name: SCENES[scenes].get(name, law) for name, law in usual.items()}
+class _Laws:
+    """Laws by name, each of which reads numbers of its own out of a row."""
+
+    def __init__(self, scenes: str, usual: Mapping[str, _Law]) -> None:
+        """The usual laws, but for those that the scenes have of their own."""
+        self._rows: list[tuple[str, Callable[[Sequence[float]], Any], slice]] = []
+        self._numbers = 0
+        for name, law in usual.items():
+            law = SCENES[scenes].get(name, law)
+            self._rows.append((name, law.draw, slice(self._numbers, self._numbers + law.numbers)))
+            self._numbers += law.numbers
+
+    def draw(self, key: tuple[int | str, ...], index: int) -> dict[str, Any]:
+        """What each law makes of its numbers."""
+        row = uniforms(*key, ids=np.array([index], np.uint64), columns=self._numbers)[0].tolist()
+        return {name: draw(row[own]) for name, draw, own in self._rows}
 
 
-_LAWS_OF = {scenes: (_laws_of(scenes, _PICTURE_LAWS), _laws_of(scenes, _SIGNER_LAWS)) for scenes in SCENES}
+_PICTURE_LAWS_OF = {scenes: _Laws(scenes, _PICTURE_LAWS) for scenes in SCENES}
+_SIGNER_LAWS_OF = {scenes: _Laws(scenes, _SIGNER_LAWS) for scenes in SCENES}
 
 # What a series varies by one name; every other factor is also a group of its own.
 FACTOR_GROUPS: dict[str, tuple[str, ...]] = {
@@ -350,13 +366,13 @@ def draw_factors(
     _check_fixed(fixed or {}, class_name, len(variants))
     fixed = {name: _plain(name, value) for name, value in (fixed or {}).items()}
     scenes = fixed.get("scenes", "any")
-    picture_laws, signer_laws = _LAWS_OF[scenes]
-    values = _draw(picture_laws, (seed, "picture", class_name), index)
+    values = _PICTURE_LAWS_OF[scenes].draw((seed, "picture", class_name), index)
     values["variant"] = _weighted([variant.weight for variant in variants], values["variant"])
     if class_name != "nothing":
         values["idle"] = False
     person = fixed.get("person", values["person"])
-    values |= _draw(signer_laws, (seed, "signer"), person) | fixed
+    values |= _signer(scenes, seed, person)
+    values |= fixed
     return Factors(**{"scenes": scenes, **values})
 
 
@@ -397,14 +413,10 @@ def _check_free(group: str, free: set[str], fixed: Mapping[str, Any]) -> None:
         raise UsageError(f"{group} cannot vary while the person is fixed: vary something else, or do not fix person")
 
 
-def _draw(laws: Mapping[str, _Law], key: tuple[int | str, ...], index: int) -> dict[str, Any]:
-    total = sum(law.numbers for law in laws.values())
-    row = uniforms(*key, ids=np.array([index], np.uint64), columns=total)[0].tolist()
-    values, start = {}, 0
-    for name, law in laws.items():
-        values[name] = law.draw(row[start : start + law.numbers])
-        start += law.numbers
-    return values
+@lru_cache(maxsize=PERSONS, typed=True)  # keys of streams differ by type
+def _signer(scenes: str, seed: int, person: int) -> Mapping[str, Any]:
+    """The factors of one signer, whose pictures are many."""
+    return _SIGNER_LAWS_OF[scenes].draw((seed, "signer"), person)
 
 
 def _weighted(weights: Sequence[float], place: float) -> int:

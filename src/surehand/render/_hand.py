@@ -60,13 +60,24 @@ def render_hand(
     assert len(rows) <= 32, "a tile keeps a bit for each capsule"
     singles = rows.astype(np.float32)
     compile_beside()
-    covered = cover(singles, sleeve_at, view)
+    covered = covered_tiles(singles, sleeve_at, view)
     _send_rays(hand, np.ones((size, size), np.bool_), singles, sleeve_at, view, light, skin, samples, block, covered)
     if samples == 1:
         again = edges(hand.parts, hand.depth)
         hand.colour[again], hand.coverage[again], hand.parts[again], hand.depth[again] = 0, 0, 0, np.inf
         _send_rays(hand, again, singles, sleeve_at, view, light, skin, 2, block, covered)
     return hand
+
+
+Covered = tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.float32]]
+
+
+def covered_tiles(rows: NDArray[np.float32], sleeve_at: float, view: NDArray[np.float64]) -> Covered:
+    """For every tile, the bits of the capsules that its rays may touch, and between which depths; all (n, n)."""
+    tiles = 2 * (-(-int(view[SIZE]) // TILE),)
+    covered = np.zeros(tiles, np.uint32), np.full(tiles, np.float32(np.inf)), np.zeros(tiles, np.float32)
+    cover(rows, sleeve_at, view, *covered)
+    return covered
 
 
 def _send_rays(
@@ -79,7 +90,7 @@ def _send_rays(
     skin: NDArray[np.float64],
     samples: int,
     block: int,
-    covered: tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.float32]],
+    covered: Covered,
 ) -> None:
     """Render the wanted pixels, some rows of tiles at a time; what shares light is evened out within these."""
     side = len(covered[0])

@@ -48,7 +48,8 @@ Triple = tuple[float, float, float]
 
 def triple(vector: NDArray[np.float64]) -> Triple:
     """Three plain numbers."""
-    return float(vector[0]), float(vector[1]), float(vector[2])
+    x, y, z = vector.tolist()
+    return x, y, z
 
 
 # These are handed to the kernels as vectors: numba's disk cache cannot be read once a class that it names is gone.
@@ -101,4 +102,7 @@ HAND_BACK, HAND_PALM, NAIL, SLEEVE, STRIPE, STRIPE_FREQUENCY, CREASE, MOTTLE, OF
 
 def vector(values: View | Light | Skin) -> NDArray[np.float64]:
     """The numbers of a view, a light or a skin side by side, at the places named above."""
-    return np.hstack(values).astype(np.float64)
+    numbers: list[float] = []
+    for value in values:
+        numbers += value if isinstance(value, tuple) else (value,)
+    return np.array(numbers, np.float64)

@@ -88,10 +88,11 @@ def _thumb_frames(angles: NDArray[np.float64]) -> NDArray[np.float64]:
     inward[0] -= 1.0
     inward /= sqrt(np.dot(inward, inward))
     palmar = cos(roll) * inward + sin(roll) * cross(along, inward)
+    bent = (0.0, first, first + second)
+    cosine, sine = np.array([[cos(flexion)] for flexion in bent]), np.array([[sin(flexion)] for flexion in bent])
     frames = np.empty((3, 3, 3))
-    for bone, flexion in enumerate((0.0, first, first + second)):
-        frames[bone, 0] = cos(flexion) * along + sin(flexion) * palmar
-        frames[bone, 1] = cos(flexion) * palmar - sin(flexion) * along
+    frames[:, 0] = cosine * along + sine * palmar
+    frames[:, 1] = cosine * palmar - sine * along
     frames[:, 2] = cross(along, palmar)
     return frames
 

@@ -61,6 +61,10 @@ _CAPSULES = 32
 # Loops of the field run to a multiple of this: whole vectors are faster than a rest of single numbers.
 _VECTOR = 8
 
+# Rays set out in cones, squares of so many pixels a side, and so many of these along a tile's.
+_CONE = 2
+_CONES = TILE // _CONE
+_CONE_STEPS = 24
 _MAX_STEPS = 48
 _SHADOW_STEPS = 12
 _PROBES = 4
@@ -72,6 +76,10 @@ _0, _1 = np.float32(0.0), np.float32(1.0)
 # A plain 0 has a type of its own: kernels that are called with it would be compiled once more for it.
 _ZERO = np.int64(0)
 _HALF, _QUARTER, _TINY, _FAR = np.float32(0.5), np.float32(0.25), np.float32(1e-9), np.float32(1e9)
+# So near the surface rays leap, by at most so many times their distance.
+_NEAR, _MOST = np.float32(0.05), np.float32(3.0)
+# A leap of less than so many times the distance ends on the surface, if that is not so many tolerances away.
+_STEEP, _SURE = np.float32(1.5), np.float32(4.0)
 _SLEEVE_THICKNESS = np.float32(0.055)
 _OCCLUSION_REACH = np.float32(0.6)
 _OFF_THE_SURFACE = np.float32(0.02)
@@ -87,7 +95,8 @@ _FROM_X, _FROM_Y, _FROM_Z, _ALONG_X, _ALONG_Y, _ALONG_Z, _DEPTH, _NUMBER = (i * 
 # of what is known of all rays, or all lit places, of the packet.
 _RAY_X, _RAY_Y, _RAY_Z, _MET = (i * _PACKET for i in range(26, 30))
 _AT_X, _AT_Y, _AT_Z, _OUT_X, _OUT_Y, _OUT_Z, _SKY, _SHARE = (i * _PACKET for i in range(30, 38))
-_SCRATCH = 38 * _PACKET
+_BEFORE, _STEP = (i * _PACKET for i in range(38, 40))
+_SCRATCH = 40 * _PACKET
 
 _kernel = kernel(error_model="numpy")
 # Only called by kernels: no wrapper for Python has to be compiled.
@@ -264,16 +273,14 @@ def _ray_gap(axis, ox, oy, oz, dx, dy, dz):
 
 
 @_kernel
-def cover(rows, sleeve_at, view):
-    """For every tile, which capsules its rays may touch, and between which depths.
+def cover(rows, sleeve_at, view, bits, near, far):
+    """Find for every tile which capsules its rays may touch, and between which depths.
 
-    Returns:
-        bits uint32, near and far float32, each (tiles a side, tiles a side).
+    Args:
+        rows, sleeve_at, view: as `render_hand` takes them.
+        bits, near, far: uint32 and float32 (tiles a side, tiles a side): none, infinite and 0; written to.
     """
     size = int(view[SIZE])
-    side = (size + TILE - 1) // TILE
-    bits = np.zeros((side, side), np.uint32)
-    near, far = np.full((side, side), _FAR), np.zeros((side, side), np.float32)
     ex, ey, ez = np.float32(view[EYE]), np.float32(view[EYE + 1]), np.float32(view[EYE + 2])
     # How far a tile's corner lies from its middle, at depth 1, and a little for rays that meet it at an angle.
     spread = np.float32(0.8 * TILE / (view[FOCAL] * size))
@@ -300,7 +307,6 @@ def cover(rows, sleeve_at, view):
                     entry = min(start - first, end - last) - slack
                     near[row, column] = min(near[row, column], max(entry, np.float32(0.01)))
                     far[row, column] = max(far[row, column], max(start + first, end + last) + slack)
-    return bits, near, far
 
 
 @_inner
@@ -347,7 +353,7 @@ def march(rows, sleeve_at, view, covered, wanted, samples, block, first, last, m
 
     Args:
         rows, sleeve_at, view: as `render_hand` takes them.
-        covered: what `cover` returns.
+        covered: what `cover` wrote.
         wanted: bool (size, size).
         samples: 1 or 2.
         block: pixels a side of the squares that may share their light.
@@ -357,32 +363,42 @@ def march(rows, sleeve_at, view, covered, wanted, samples, block, first, last, m
         ends: int64 (last - first,), written to: how many rays have met the surface up to the end of each tile.
     """
     bits, near, far = covered
-    side = bits.shape[0]
+    side, size = bits.shape[0], int(view[SIZE])
     chosen, which = np.empty((_CAPSULES, COLUMNS), np.float32), np.empty(_CAPSULES, np.int32)
     pixels, squares = np.empty(_PACKET, np.int32), np.empty(_PACKET, np.int32)
+    free = np.empty(_CONES * _CONES, np.float32)
     s = np.zeros(_SCRATCH, np.float32)
     ex, ey, ez = np.float32(view[EYE]), np.float32(view[EYE + 1]), np.float32(view[EYE + 2])
     tolerance, least = np.float32(0.04 / (view[FOCAL] * view[SIZE])), np.float32(0.0008)
+    # How far a ray is from the middle one of its cone at depth 1, at most.
+    width = np.float32(0.5 * math.sqrt(2.0) * _CONE / (view[FOCAL] * view[SIZE]))
     total = 0
     for tile in range(first, last):
         row, column = tile // side, tile % side
-        n = 0
+        rays, count = 0, _ZERO
         if bits[row, column] != 0:
-            n = _rays(view, wanted, samples, block, row * TILE, column * TILE, pixels, squares, s)
-        rays = n
-        if n > 0:
+            rays = _rays(view, wanted, samples, block, row * TILE, column * TILE, pixels, squares, s)
+        if rays > 0:
             count = _choose_all(rows, bits[row, column], chosen, which)
-            _set_off(near[row, column], s, n)
-        for _ in range(_MAX_STEPS):
-            if n == 0:
-                break
-            for i in range(n):
-                t = s[_DEPTH + i]
-                s[_X + i] = ex + t * s[_ALONG_X + i]
-                s[_Y + i] = ey + t * s[_ALONG_Y + i]
-                s[_Z + i] = ez + t * s[_ALONG_Z + i]
-            _distances(chosen, count, sleeve_at, s, n)
-            n = _step(least, tolerance, far[row, column], s, n)
+        for single in range(2 if rays > 0 else 0):
+            # First the cones go, then the single rays, from where their cones ended.
+            if single:
+                n = _set_off(size, pixels, free, s, rays)
+            else:
+                n = _set_off_cones(view, row * TILE, column * TILE, near[row, column], free, s)
+            for _ in range(_MAX_STEPS if single else _CONE_STEPS):
+                if n == 0:
+                    break
+                for i in range(n):
+                    t = s[_DEPTH + i]
+                    s[_X + i] = ex + t * s[_ALONG_X + i]
+                    s[_Y + i] = ey + t * s[_ALONG_Y + i]
+                    s[_Z + i] = ez + t * s[_ALONG_Z + i]
+                _distances(chosen, count, sleeve_at, s, n)
+                if single:
+                    n = _step(least, tolerance, far[row, column], s, n)
+                else:
+                    n = _step_cones(width, far[row, column], free, s, n)
         for i in range(rays):
             t = s[_MET + i]
             if t >= _0:
@@ -396,28 +412,80 @@ def march(rows, sleeve_at, view, covered, wanted, samples, block, first, last, m
 
 
 @_inner
-def _set_off(near, s, n):
-    """Place n rays at a depth; none of them has met anything."""
+def _set_off_cones(view, top, left, near, free, s):
+    """Place a tile's cones at a depth, by their middle rays; how many they are."""
+    n = _ZERO
+    for i in range(_CONES):
+        for j in range(_CONES):
+            x, y = left + (j + 0.5) * _CONE, top + (i + 0.5) * _CONE
+            s[_ALONG_X + n], s[_ALONG_Y + n], s[_ALONG_Z + n] = _direction(view, x, y)
+            s[_DEPTH + n], s[_NUMBER + n], free[n] = near, n, near
+            n += 1
+    return n
+
+
+@_inner
+def _step_cones(width, far, free, s, n):
+    """Move n cones on as far as none of their rays can meet anything, and write that depth to `free`; -1 beyond all.
+
+    Those still on their way, whose number this returns, stand together then. A surface that is farther from the middle
+    ray than the others are is met by none (cone marching, as demo scenes know it).
+    """
+    left = _ZERO
     for i in range(n):
-        s[_ALONG_X + i], s[_ALONG_Y + i], s[_ALONG_Z + i] = s[_RAY_X + i], s[_RAY_Y + i], s[_RAY_Z + i]
-        s[_DEPTH + i], s[_NUMBER + i], s[_MET + i] = near, i, -_1
+        t, number = s[_DEPTH + i], int(s[_NUMBER + i])
+        clear = s[_DISTANCE + i] - width * t
+        t += max(clear, _0) / (_1 + width)
+        free[number] = t if t <= far else -_1
+        if t <= far and clear > width * t:
+            s[_DEPTH + left], s[_NUMBER + left] = t, s[_NUMBER + i]
+            _move_up(s, left, i)
+            left += 1
+    return left
+
+
+@_inner
+def _move_up(s, to, place):
+    """Give a ray's direction another slot."""
+    for axis in (_ALONG_X, _ALONG_Y, _ALONG_Z):
+        s[axis + to] = s[axis + place]
+
+
+@_inner
+def _set_off(size, pixels, free, s, rays):
+    """Place rays where their cones end, those that may meet anything side by side; how many that are."""
+    n = _ZERO
+    for i in range(rays):
+        s[_MET + i] = -_1
+        row, column = pixels[i] // size % TILE, pixels[i] % size % TILE
+        t = free[row // _CONE * _CONES + column // _CONE]
+        if t >= _0:
+            s[_ALONG_X + n], s[_ALONG_Y + n], s[_ALONG_Z + n] = s[_RAY_X + i], s[_RAY_Y + i], s[_RAY_Z + i]
+            s[_DEPTH + n], s[_NUMBER + n] = t, i
+            s[_BEFORE + n], s[_STEP + n] = _FAR, _0
+            n += 1
+    return n
 
 
 @_inner
 def _step(least, tolerance, far, s, n):
-    """Move n rays on by their distances; those still on their way, whose number this returns, stand together then."""
-    left = 0
+    """Move n rays on by their distances; those still on their way, whose number this returns, stand together then.
+
+    Near the surface the field is about linear along a ray, so rays leap to where it would be zero (the secant method),
+    which is farther for rays that meet the surface at a slant, and backwards for those that went too far.
+    """
+    left = _ZERO
     for i in range(n):
         t, d = s[_DEPTH + i], s[_DISTANCE + i]
-        if d < least + tolerance * t:
-            s[_MET + int(s[_NUMBER + i])] = t
-        elif t + d <= far:
-            s[_DEPTH + left], s[_NUMBER + left] = t + d, s[_NUMBER + i]
-            s[_ALONG_X + left], s[_ALONG_Y + left], s[_ALONG_Z + left] = (
-                s[_ALONG_X + i],
-                s[_ALONG_Y + i],
-                s[_ALONG_Z + i],
-            )
+        slant = max(s[_STEP + i] / max(s[_BEFORE + i] - d, _TINY), _1)
+        leap = d * min(slant, _MOST) if d < _NEAR else d
+        close = least + tolerance * t
+        if abs(d) < (_SURE * close if slant < _STEEP else close):
+            s[_MET + int(s[_NUMBER + i])] = t + leap
+        elif t + leap <= far:
+            s[_DEPTH + left], s[_NUMBER + left] = t + leap, s[_NUMBER + i]
+            s[_BEFORE + left], s[_STEP + left] = d, leap
+            _move_up(s, left, i)
             left += 1
     return left
 
@@ -427,18 +495,34 @@ def _rays(view, wanted, samples, block, top, left, pixels, squares, s):
     """The directions of a tile's rays, and the pixel and square of each; how many there are."""
     size = int(view[SIZE])
     bottom, right = min(top + TILE, size), min(left + TILE, size)
-    n = 0
+    n = _ZERO
     for square_row in range(top, bottom, block):
         for square_column in range(left, right, block):
             for row in range(square_row, min(square_row + block, bottom)):
                 for column in range(square_column, min(square_column + block, right)):
                     if wanted[row, column]:
                         for sample in range(samples * samples):
-                            x, y = (sample % samples + 0.5) / samples, (sample // samples + 0.5) / samples
-                            s[_RAY_X + n], s[_RAY_Y + n], s[_RAY_Z + n] = _direction(view, column + x, row + y)
+                            s[_RAY_X + n] = column + (sample % samples + 0.5) / samples
+                            s[_RAY_Y + n] = row + (sample // samples + 0.5) / samples
                             pixels[n], squares[n] = row * size + column, square_row * size + square_column
                             n += 1
+    _look_through(view, s, n)
     return n
+
+
+@_inner
+def _look_through(view, s, n):
+    """The unit directions, in the hand frame, of n rays through places in the image, which stand in their stead."""
+    rx, ry, rz = np.float32(view[RIGHT]), np.float32(view[RIGHT + 1]), np.float32(view[RIGHT + 2])
+    ux, uy, uz = np.float32(view[UP]), np.float32(view[UP + 1]), np.float32(view[UP + 2])
+    bx, by, bz = np.float32(view[BACK]), np.float32(view[BACK + 1]), np.float32(view[BACK + 2])
+    middle, pixel = np.float32(0.5 * view[SIZE]), np.float32(1.0 / (view[FOCAL] * view[SIZE]))
+    for i in range(_whole(n)):
+        u, v = (s[_RAY_X + i] - middle) * pixel, (middle - s[_RAY_Y + i]) * pixel
+        scale = _1 / math.sqrt(u * u + v * v + _1)
+        s[_RAY_X + i] = (rx * u + ux * v - bx) * scale
+        s[_RAY_Y + i] = (ry * u + uy * v - by) * scale
+        s[_RAY_Z + i] = (rz * u + uz * v - bz) * scale
 
 
 @_kernel

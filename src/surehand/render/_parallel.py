@@ -7,7 +7,7 @@ not, and a forked one has the compiled kernels and the tasks at once. Where none
 import gc
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
@@ -16,7 +16,7 @@ from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -28,11 +28,12 @@ from surehand.progress import Progress, silent
 
 from ._compile_beside import compile_kernels
 from ._handshapes import Handshapes
-from ._render import Rendering, check_size, picture_of, render
+from ._render import Rendering, check_size, picture_of, render, render_image
 
 if sys.platform == "linux":
     import fcntl
 
+T = TypeVar("T")
 Task = tuple[str, int, int, int, Mapping[str, Any] | None, Handshapes | None]
 
 # A process sends some pictures at a time, so that sending costs little: as many as have so many pixels.
@@ -77,8 +78,8 @@ def render_many(
     check_size(size)
     images = np.empty((len(chosen), size, size, 3), np.uint8)
     tasks = [(*picture_of(number), seed, size, fixed, shapes) for number in chosen]
-    for place, rendering in enumerate(in_parallel(tasks, workers)):
-        images[place] = rendering.image
+    for place, image in enumerate(_in_parallel(render_image, tasks, workers)):
+        images[place] = image
         progress(place + 1, len(chosen), "rendering")
     return images, np.array([number % len(CLASSES) for number in chosen], np.int64)
 
@@ -94,30 +95,35 @@ def in_parallel(tasks: Sequence[Task], workers: int | None = None) -> Iterator[R
         UsageError: fewer workers than one, or what `render` raises.
         SurehandError: a process was killed.
     """
+    return _in_parallel(render, tasks, workers)
+
+
+def _in_parallel(what: Callable[..., T], tasks: Sequence[Task], workers: int | None) -> Iterator[T]:
+    """What `render` or `render_image` make of each task."""
     if workers is not None and workers < 1:
         raise UsageError(f"workers must be at least 1; got {workers}")
     workers = min(workers or cores(), len(tasks))
+
+    def done(task: Task) -> T:
+        name, index, seed, size, fixed, shapes = task
+        return what(name, seed=seed, index=index, size=size, fixed=fixed, shapes=shapes)
+
     if workers <= 1:
-        return map(_render_task, tasks)
-    return _by_processes(tasks, workers) if _can_fork() else _by_threads(tasks, workers)
+        return map(done, tasks)
+    return _by_processes(done, tasks, workers) if _can_fork() else _by_threads(done, tasks, workers)
 
 
-def _render_task(task: Task) -> Rendering:
-    name, index, seed, size, fixed, shapes = task
-    return render(name, seed=seed, index=index, size=size, fixed=fixed, shapes=shapes)
-
-
-def _by_threads(tasks: Sequence[Task], workers: int) -> Iterator[Rendering]:
+def _by_threads(done: Callable[[Task], T], tasks: Sequence[Task], workers: int) -> Iterator[T]:
     with ThreadPoolExecutor(workers) as pool:
         # A window of a few pictures a worker: a million must not all lie finished in memory.
         remaining = iter(tasks)
-        waiting: list[Future[Rendering]] = []
+        waiting: list[Future[T]] = []
         try:
-            waiting += [pool.submit(_render_task, task) for task in islice(remaining, 4 * workers)]
+            waiting += [pool.submit(done, task) for task in islice(remaining, 4 * workers)]
             while waiting:
-                rendering = waiting.pop(0).result()
-                waiting += [pool.submit(_render_task, task) for task in islice(remaining, 1)]
-                yield rendering
+                result = waiting.pop(0).result()
+                waiting += [pool.submit(done, task) for task in islice(remaining, 1)]
+                yield result
         finally:
             for future in waiting:
                 future.cancel()
@@ -131,7 +137,7 @@ def _can_fork() -> bool:
     return sys.platform == "linux" and not current_process().daemon
 
 
-def _by_processes(tasks: Sequence[Task], workers: int) -> Iterator[Rendering]:
+def _by_processes(done: Callable[[Task], T], tasks: Sequence[Task], workers: int) -> Iterator[T]:
     """Each process renders every `workers`-th part of the tasks, and sends it through a pipe of its own."""
     check_size(tasks[0][3])
     _load_kernels()
@@ -139,20 +145,24 @@ def _by_processes(tasks: Sequence[Task], workers: int) -> Iterator[Rendering]:
     parts = [tasks[start : start + step] for start in range(0, len(tasks), step)]
     team: list[tuple[BaseProcess, Connection]] = []
     try:
-        started = _start(team, [parts[number::workers] for number in range(workers)])
+        started = _start(team, done, [parts[number::workers] for number in range(workers)])
         for number in range(len(parts) if started else 0):
             yield from _received(team[number % workers][1])
     finally:
         _end(team)
     if not started:
-        yield from _by_threads(tasks, workers)
+        yield from _by_threads(done, tasks, workers)
 
 
 # A process forked by another thread meanwhile would hold this one's pipes open.
 _starting = Lock()
 
 
-def _start(team: list[tuple[BaseProcess, Connection]], shares: Sequence[Sequence[Sequence[Task]]]) -> bool:
+def _start(
+    team: list[tuple[BaseProcess, Connection]],
+    done: Callable[[Task], Any],
+    shares: Sequence[Sequence[Sequence[Task]]],
+) -> bool:
     """Fork a process for each share of the parts; each stands in `team` at once, with the pipe to read from.
 
     Returns:
@@ -168,7 +178,7 @@ def _start(team: list[tuple[BaseProcess, Connection]], shares: Sequence[Sequence
                 # With its only writer gone, a pipe ends when its process does.
                 with writer:
                     readers = [reader, *(other for _, other in team)]
-                    process = context.Process(target=_render_parts, args=(share, writer, readers), daemon=True)
+                    process = context.Process(target=_render_parts, args=(done, share, writer, readers), daemon=True)
                     process.start()
                 team.append((process, reader))
         except OSError:
@@ -180,11 +190,11 @@ def _start(team: list[tuple[BaseProcess, Connection]], shares: Sequence[Sequence
 
 def _end(team: list[tuple[BaseProcess, Connection]]) -> None:
     """End what still runs; nobody reads it any more."""
-    while team:
-        process, reader = team.pop()
+    for process, reader in team:
         reader.close()
         process.kill()
-        process.join()
+    while team:
+        team.pop()[0].join()
 
 
 @cache
@@ -194,10 +204,10 @@ def _load_kernels() -> None:
     compile_kernels()
 
 
-def _received(reader: Connection) -> list[Rendering]:
+def _received(reader: Connection) -> list[Any]:
     """The next part of a process."""
     try:
-        part: list[Rendering] | Exception = reader.recv()
+        part: list[Any] | Exception = reader.recv()
     except (EOFError, OSError) as error:
         raise SurehandError(
             "A process that rendered was killed, perhaps for lack of memory. Free some, then repeat the command."
@@ -207,7 +217,12 @@ def _received(reader: Connection) -> list[Rendering]:
     return part
 
 
-def _render_parts(parts: Sequence[Sequence[Task]], writer: Connection, readers: Sequence[Connection]) -> None:
+def _render_parts(
+    done: Callable[[Task], Any],
+    parts: Sequence[Sequence[Task]],
+    writer: Connection,
+    readers: Sequence[Connection],
+) -> None:
     """What a forked process does: render and send, until all is sent, something is wrong, or nobody reads any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -220,8 +235,8 @@ def _render_parts(parts: Sequence[Sequence[Task]], writer: Connection, readers: 
     with suppress(BrokenPipeError):
         for part in parts:
             try:
-                done = [_render_task(task) for task in part]
+                results = [done(task) for task in part]
             except Exception as error:
                 writer.send(error)
                 return
-            writer.send(done)
+            writer.send(results)

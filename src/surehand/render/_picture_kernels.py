@@ -258,14 +258,13 @@ def blur(image, sigma):
             weight, shift = weights[i], 3 * i
             for place in range(3 * width):
                 middle[row, place] += weight * padded[shift + place]
-    result = np.zeros((height, width, 3), np.float32)
-    flat = result.reshape(height, 3 * width)
+    result = np.zeros((height, 3 * width), np.float32)
     for row in range(height):
         for i in range(2 * reach + 1):
             weight, source = weights[i], _mirror(row + i - reach, height)
             for place in range(3 * width):
-                flat[row, place] += weight * middle[source, place]
-    return result
+                result[row, place] += weight * middle[source, place]
+    return result.reshape(height, width, 3)
 
 
 @_inner
@@ -299,14 +298,11 @@ def smear(image, length, angle):
 
 
 @_kernel
-def to_linear(image, brightness):
-    """Linear light of display values, nearly their power of 2.2, times a brightness."""
-    out = np.empty_like(image)
-    source, target = image.ravel(), out.ravel()
-    for i in range(source.size):
-        x = min(max(source[i], np.float32(0.0)), np.float32(1.5))
-        target[i] = x * x * (np.float32(0.82) + np.float32(0.18) * x) * np.float32(brightness)
-    return out
+def to_linear(values, brightness):
+    """Turn display values (n,) into linear light, nearly their power of 2.2, times a brightness; in place."""
+    for i in range(values.shape[0]):
+        x = min(max(values[i], np.float32(0.0)), np.float32(1.5))
+        values[i] = x * x * (np.float32(0.82) + np.float32(0.18) * x) * np.float32(brightness)
 
 
 @_kernel
@@ -320,16 +316,14 @@ def total_luminance(image):
 
 
 @_kernel
-def linear_to_srgb(image, gain):
-    """Display values in [0, 1] of linear light times a gain, with a shoulder above 0.7 instead of a hard white.
+def linear_to_srgb(light, gain, values):
+    """Write display values in [0, 1] of linear light (n,) times a gain, with a shoulder above 0.7, not a hard white.
 
     The curve is made of square roots (Taylor, sRGB approximations for HLSL, 2013; within 0.004 of it), which
     are the same on every machine, as powers are not.
     """
-    out = np.empty_like(image)
-    source, target = image.ravel(), out.ravel()
-    for i in range(source.size):
-        x = max(source[i] * np.float32(gain), np.float32(0.0))
+    for i in range(light.shape[0]):
+        x = max(light[i] * np.float32(gain), np.float32(0.0))
         if x > 0.7:
             # A hyperbola that leaves 0.7 with slope 1 and ends at 1.
             x = np.float32(1.0) - np.float32(0.09) / (x - np.float32(0.4))
@@ -337,8 +331,7 @@ def linear_to_srgb(image, gain):
         second = math.sqrt(first)
         third = math.sqrt(second)
         value = 0.662002687 * first + 0.684122060 * second - 0.323583601 * third - 0.0225411470 * x
-        target[i] = min(max(value, 0.0), 1.0)
-    return out
+        values[i] = min(max(value, 0.0), 1.0)
 
 
 @_kernel

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import radians
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from ._scene import Scene, project, scene_of
 from ._skin import skin_of, tone_albedo
 
 # The version of the pictures: raise it whenever the same seed gives other pictures, so that no cache shows old ones.
-RENDERER = 17
+RENDERER = 18
 
 SMALLEST, LARGEST = 16, 2048
 # Below this size four rays are sent through every pixel, above only where the picture changes.
@@ -35,6 +36,8 @@ _LIGHT_RESOLUTION = 96
 # towards these targets, by these powers of what is missing.
 _HAND_TARGET, _HAND_POWER = 0.40, 0.45
 _FRAME_TARGET, _FRAME_POWER = 0.25, 0.55
+# Where tone curves are tabulated.
+_TONES = np.linspace(0.0, 1.0, 257)
 # How dark a hand is before the light, times that.
 _BACK_LIT = 0.42
 # A joint is hidden when what is seen on its ray lies further before it than flesh is thick, palm widths.
@@ -105,6 +108,33 @@ def render(
     >>> rendering.image.shape, bool(rendering.mask.any())
     ((32, 32, 3), True)
     """
+    factors, scene, hand, image = _taken(name, seed, index, size, fixed, shapes)
+    parts: NDArray[np.uint8] = np.zeros((size, size), np.uint8)
+    joints, visible = np.full((21, 2), np.nan), np.zeros(21, bool)
+    if scene is not None and hand is not None:
+        parts = hand.parts
+        joints, visible = _joints(scene, parts, hand.depth)
+    mask = (parts > 0) & (parts != FOREARM_PART)
+    return Rendering(image, name, mask, parts, _box(mask), joints, visible, factors)
+
+
+def render_image(
+    name: str,
+    *,
+    seed: int,
+    index: int,
+    size: int = 64,
+    fixed: Mapping[str, Any] | None = None,
+    shapes: Handshapes | None = None,
+) -> UInt8[np.ndarray, "{size} {size} 3"]:
+    """The image of `render` alone, for whoever has no use for its truth."""
+    return _taken(name, seed, index, size, fixed, shapes)[-1]
+
+
+def _taken(
+    name: str, seed: int, index: int, size: int, fixed: Mapping[str, Any] | None, shapes: Handshapes | None
+) -> tuple[Factors, Scene | None, Hand | None, NDArray[np.uint8]]:
+    """What is drawn, posed and rendered for a picture, and the picture."""
     if name not in CLASSES:
         raise UsageError(f"no class {name!r}: pass one of {', '.join(CLASSES)}")
     check_size(size)
@@ -118,14 +148,9 @@ def render(
     if factors.back_light:
         # Behind a hand in back light it is bright.
         light = light * np.float32(1.3) + np.float32(0.25)
-    parts: NDArray[np.uint8] = np.zeros((size, size), np.uint8)
-    joints, visible = np.full((21, 2), np.nan), np.zeros(21, bool)
-    if scene is not None and hand is not None:
+    if hand is not None:
         cover_with(light, hand.colour, hand.coverage, _hand_gain(hand, factors))
-        parts = hand.parts
-        joints, visible = _joints(scene, parts, hand.depth)
-    mask = (parts > 0) & (parts != FOREARM_PART)
-    return Rendering(photograph(light, factors), name, mask, parts, _box(mask), joints, visible, factors)
+    return factors, scene, hand, photograph(light, factors)
 
 
 def background_of(factors: Factors, size: int) -> Float32[np.ndarray, "{size} {size} 3"]:
@@ -168,12 +193,14 @@ def _frame_gain(light: NDArray[np.float32], factors: Factors) -> float:
 def photograph(light: NDArray[np.float32], factors: Factors) -> NDArray[np.uint8]:
     """Lens, sensor, picture style and JPEG file."""
     size = light.shape[0]
-    image = blur(linear_to_srgb(light, _frame_gain(light, factors)), factors.blur * size)
+    image = np.empty_like(light)
+    linear_to_srgb(light.ravel(), _frame_gain(light, factors), image.ravel())
+    image = blur(image, factors.blur * size)
     if factors.motion_blur > 0:
-        image = smear(image, factors.motion_blur * size, np.radians(factors.motion_angle))
+        image = smear(image, factors.motion_blur * size, radians(factors.motion_angle))
     pixels = picture_style(
         image,
-        np.linspace(0.0, 1.0, 257) ** factors.gamma,
+        _TONES**factors.gamma,
         factors.contrast,
         factors.brightness,
         factors.saturation,
@@ -184,7 +211,9 @@ def photograph(light: NDArray[np.float32], factors: Factors) -> NDArray[np.uint8
     )
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=factors.jpeg_quality)
-    return np.array(Image.open(file, formats=("JPEG",)))
+    # For a small image, to open a file takes longer than to decode it.
+    decoded = Image.frombytes("RGB", (size, size), file.getvalue(), "jpeg", "RGB", "")
+    return np.frombuffer(decoded.tobytes(), np.uint8).reshape(size, size, 3)
 
 
 def _joints(

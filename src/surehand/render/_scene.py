@@ -1,6 +1,7 @@
 """From factors to what the marching kernel sees: the posed hand, the camera and the light."""
 
 from dataclasses import dataclass, replace
+from math import cos, radians, sin, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from surehand.randomness import uniforms
 
 from ._capsules import Limb, capsules
 from ._factors import Factors
-from ._hand_rows import Light, View, triple
+from ._hand_rows import Light, Triple, View, triple
 from ._handshapes import Handshapes, Proportions, Variant
 from ._kinematics import Skeleton, pose
 
@@ -94,10 +95,11 @@ def bend(variant: Variant, factors: Factors, shapes: Handshapes) -> tuple[NDArra
     fingers[:, 3] += noise.spread * factors.spread
     fingers += noise.finger * joint_noise[:16].reshape(4, 4)
     thumb = variant.thumb + noise.thumb * joint_noise[16:]
-    return (
-        np.clip(fingers, shapes.finger_limits[..., 0], shapes.finger_limits[..., 1]),
-        np.clip(thumb, shapes.thumb_limits[:, 0], shapes.thumb_limits[:, 1]),
-    )
+    return _within(fingers, shapes.finger_limits), _within(thumb, shapes.thumb_limits)
+
+
+def _within(angles: NDArray[np.float64], limits: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.minimum(np.maximum(angles, limits[..., 0]), limits[..., 1])
 
 
 def _idle_variant(factors: Factors, shapes: Handshapes) -> Variant:
@@ -121,13 +123,19 @@ def _idle_variant(factors: Factors, shapes: Handshapes) -> Variant:
 
 def _rotation(pitch: float, yaw: float, roll: float) -> NDArray[np.float64]:
     """The rotation by the vector (pitch, yaw, roll), degrees (Rodrigues)."""
-    vector = np.radians([pitch, yaw, roll])
-    angle = float(np.sqrt(vector @ vector))
+    x, y, z = radians(pitch), radians(yaw), radians(roll)
+    angle = sqrt(x * x + y * y + z * z)
     if angle < 1e-9:
         return np.eye(3)
-    x, y, z = vector / angle
-    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
+    x, y, z = x / angle, y / angle, z / angle
+    s, c = sin(angle), 1 - cos(angle)
+    return np.array(
+        [
+            [1 - c * (y * y + z * z), c * x * y - s * z, c * x * z + s * y],
+            [c * x * y + s * z, 1 - c * (x * x + z * z), c * y * z - s * x],
+            [c * x * z - s * y, c * y * z + s * x, 1 - c * (x * x + y * y)],
+        ]
+    )
 
 
 def _in_reach(forearm: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -144,31 +152,26 @@ def _view(
     rotation: NDArray[np.float64], joints: NDArray[np.float64], factors: Factors, anywhere: bool, size: int
 ) -> View:
     """Place the camera so that the joints lie where the factors want them in the frame."""
-    distance = factors.camera_distance
-    seen = (joints - joints.mean(axis=0)) @ rotation.T  # camera frame, (21, 3)
+    distance, middle = factors.camera_distance, joints.sum(axis=0) / len(joints)
+    seen = (joints - middle) @ rotation.T  # camera frame, (21, 3)
     flat = seen[:, :2] / (distance - seen[:, 2:])  # for focal length 1
-    low, high = flat.min(axis=0), flat.max(axis=0)
+    low, high = flat.min(axis=0).tolist(), flat.max(axis=0).tolist()
     focal = factors.palm_width * distance
     if not anywhere:
-        focal = min(focal, (1 + 2 * _MARGIN) / float((high - low).max()))
-    # The image of the joint box may start between -margin and 1 + margin - its size; y runs up in the camera frame.
-    room = 1 + 2 * _MARGIN - focal * (high - low)
-    wanted = np.array([factors.place_x, 1 - factors.place_y])
-    if anywhere:
-        middle = 1.4 * (wanted - 0.5)
-        offset = middle / focal - (low + high) / 2
-    else:
-        offset = (-0.5 - _MARGIN + room * wanted) / focal - low
-    translation = np.array([offset[0] * distance, offset[1] * distance, -distance])
-    translation -= rotation @ joints.mean(axis=0)
-    return View(
-        right=triple(rotation[0]),
-        up=triple(rotation[1]),
-        back=triple(rotation[2]),
-        eye=triple(-(rotation.T @ translation)),
-        focal=float(focal),
-        size=size,
-    )
+        focal = min(focal, (1 + 2 * _MARGIN) / max(high[0] - low[0], high[1] - low[1]))
+
+    def offset(axis: int, wanted: float) -> float:
+        """How far to move the hand along an image axis, at focal length 1."""
+        if anywhere:
+            return 1.4 * (wanted - 0.5) / focal - (low[axis] + high[axis]) / 2
+        # The image of the joint box may start between -margin and 1 + margin - its size.
+        room = 1 + 2 * _MARGIN - focal * (high[axis] - low[axis])
+        return (-0.5 - _MARGIN + room * wanted) / focal - low[axis]
+
+    # y runs up in the camera frame.
+    to_middle = np.array([offset(0, factors.place_x), offset(1, 1 - factors.place_y), -1.0]) * distance
+    right, up, back = map(triple, rotation)
+    return View(right, up, back, eye=triple(middle - to_middle @ rotation), focal=float(focal), size=size)
 
 
 def project(points: NDArray[np.float64], view: View) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -180,22 +183,25 @@ def project(points: NDArray[np.float64], view: View) -> tuple[NDArray[np.float64
 
 
 def _light(rotation: NDArray[np.float64], factors: Factors) -> Light:
-    azimuth, elevation = np.radians([factors.light_azimuth, factors.light_elevation])
-    key = np.array([np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)])
+    azimuth, elevation = radians(factors.light_azimuth), radians(factors.light_elevation)
+    key = np.array([sin(azimuth) * cos(elevation), sin(elevation), cos(azimuth) * cos(elevation)])
     ambient = factors.ambient
     if factors.back_light:
         key[2] = -abs(key[2]) - 0.4
-        key /= np.linalg.norm(key)
+        key /= sqrt(key @ key)
         ambient *= 0.45
-    warm = factors.light_warmth
-    tint = np.array([1 + factors.ambient_warmth, 1.0, 1 - factors.ambient_warmth])
     return Light(
         key=triple(rotation.T @ key),
-        key_colour=triple(factors.light_intensity * np.array([1 + warm, 1.0, 1 - warm])),
-        sky_colour=triple(ambient * tint),
-        ground_colour=triple(ambient * factors.ground * tint),
+        key_colour=_tinted(factors.light_intensity, factors.light_warmth),
+        sky_colour=_tinted(ambient, factors.ambient_warmth),
+        ground_colour=_tinted(ambient * factors.ground, factors.ambient_warmth),
         up=triple(rotation[1]),
         fill=float(factors.fill * (0.3 if factors.back_light else 1.0)),
         sharpness=float(factors.shadow_sharpness),
         occlusion=float(factors.occlusion),
     )
+
+
+def _tinted(strength: float, warmth: float) -> Triple:
+    """Light of a colour: more red and less blue the warmer it is."""
+    return strength * (1 + warmth), strength, strength * (1 - warmth)

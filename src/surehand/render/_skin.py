@@ -1,6 +1,7 @@
 """Skin, nails and cloth as linear albedos."""
 
 import colorsys
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +34,15 @@ def srgb_to_linear(values: NDArray[np.float64]) -> NDArray[np.float64]:
 _MONK_LINEAR = srgb_to_linear(np.array([[int(tone[i : i + 2], 16) / 255 for i in (0, 2, 4)] for tone in MONK_TONES]))
 
 
+@lru_cache
 def tone_albedo(tone: float) -> NDArray[np.float64]:
     """Linear albedo (3,) of the back of a hand of a Monk tone, 1 to 10; tones between two are mixed geometrically."""
     lower = min(int(tone) - 1, len(MONK_TONES) - 2)
     share = tone - 1 - lower
-    return _MONK_LINEAR[lower] ** (1 - share) * _MONK_LINEAR[lower + 1] ** share * _SWATCH_TO_ALBEDO
+    albedo: NDArray[np.float64] = _MONK_LINEAR[lower] ** (1 - share) * _MONK_LINEAR[lower + 1] ** share
+    albedo *= _SWATCH_TO_ALBEDO
+    albedo.flags.writeable = False
+    return albedo
 
 
 def skin_of(factors: Factors) -> Skin:

@@ -90,13 +90,11 @@ def _tubes(dice: Dice, palette: Palette) -> Forms:
     along = np.stack([np.cos(angles), np.sin(angles)], 1)
     middle = dice.place(0.1) + length * (np.cumsum(along, axis=0) - along / 2)  # each goes on where one ends
     beside = normal_to(angles[0]) * radius * dice.between(1.8, 3.0)
-    forms = _shapeless(dice, palette, count)
+    forms = np.repeat(_shapeless(dice, palette, 1), count, axis=0)
     forms[:, kernels.KIND] = CAPSULE
     forms[:, _HALVES] = length / 2 + radius, radius
     forms[:, _DIRECTION] = along
-    alike = [*range(kernels.RED, kernels.RED + 3), kernels.ROUGH, kernels.FINENESS]
-    forms[:, alike] = forms[0, alike]
-    forms[:, [kernels.PERIOD, kernels.SLOPE, kernels.SOFT]] = 0.0
+    forms[:, kernels.PERIOD] = forms[:, kernels.SLOPE] = forms[:, kernels.SOFT] = 0.0
     forms[:, kernels.ROUND] = dice.between(0.5, 1.0)
     copies = []
     for number in range(1 if dice.chance(0.6) else dice.count(2, 5)):
@@ -111,15 +109,16 @@ def _shapeless(dice: Dice, palette: Palette, count: int) -> Forms:
     """So many forms without kind and place: most of them solid, some striped, half of them rough."""
     random = dice.random
     forms = np.zeros((count, kernels.COLUMNS))
-    shades = palette[random.integers(0, len(palette), count)] * np.exp(0.25 * random.standard_normal((count, 1)))
-    forms[:, _FIRST] = np.clip(shades, 0.01, 1.1)
-    forms[:, _SECOND] = np.clip(shades * np.exp(0.6 * random.standard_normal((count, 1))), 0.0, 1.1)
-    u = random.random((count, 7))
-    forms[:, kernels.SOFT] = np.where(u[:, 0] < 0.2, 0.15 * u[:, 0], 0.0)
-    forms[:, kernels.PERIOD] = np.where(u[:, 1] < 0.12, 0.01 * 10 ** u[:, 2], 0.0)
+    u, normal = random.random((8, count)), random.standard_normal((3, count))
+    lighter, other = np.exp(normal[:2] * [[0.25], [0.6]])[:, :, None]
+    shades = palette[(len(palette) * u[7]).astype(np.intp)] * lighter
+    forms[:, _FIRST] = np.minimum(np.maximum(shades, 0.01), 1.1)
+    forms[:, _SECOND] = np.minimum(shades * other, 1.1)
+    forms[:, kernels.SOFT] = 0.15 * u[0] * (u[0] < 0.2)
+    forms[:, kernels.PERIOD] = 0.01 * 10 ** u[2] * (u[1] < 0.12)
     forms[:, kernels.OPACITY] = 1.0
-    forms[:, kernels.SLOPE] = 0.2 * random.standard_normal(count)
-    forms[:, kernels.ROUND] = np.where(u[:, 3] < 0.75, 0.4 + 0.6 * u[:, 4], 0.0)
-    forms[:, kernels.ROUGH] = np.where(u[:, 5] < 0.5, u[:, 5], 0.0)
-    forms[:, kernels.FINENESS] = 4.0 * 15 ** u[:, 6]
+    forms[:, kernels.SLOPE] = 0.2 * normal[2]
+    forms[:, kernels.ROUND] = (0.4 + 0.6 * u[4]) * (u[3] < 0.75)
+    forms[:, kernels.ROUGH] = u[5] * (u[5] < 0.5)
+    forms[:, kernels.FINENESS] = 4.0 * 15 ** u[6]
     return forms
