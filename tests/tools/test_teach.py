@@ -69,7 +69,7 @@ def test_steps_made_orthogonal_at_once_are_those_made_one_by_one():
         at_once.step()
     for (name, a), b in zip(model.named_parameters(), other.parameters(), strict=True):
         moved = (a - start[name]).norm()
-        assert (a - b).norm() < 0.02 * moved, name  # both round to bfloat16, in another order
+        assert (a - b).norm() < 1e-3 * moved, name
 
 
 def test_weights_are_the_mean_of_all():

@@ -10,15 +10,28 @@ from surehand.train import _checkpoint as checkpoints
 from surehand.train._optimizers import Muon, muon, orthogonal
 
 
-@pytest.mark.parametrize(("precision", "error"), [("bfloat16", 0.05), ("float32", 1e-4)])
 @pytest.mark.parametrize("shape", [(8, 8), (6, 40), (40, 6), (1, 5)])
-def test_orthogonal_keeps_singular_vectors_and_makes_singular_values_alike(shape, precision, error):
+def test_orthogonal_keeps_singular_vectors_and_makes_singular_values_alike(shape):
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
-    core = left.T @ orthogonal(matrix, precision) @ right.T
+    core = left.T @ orthogonal(matrix) @ right.T
     assert core.diagonal().min() > 0.6
     assert core.diagonal().max() < 1.3
-    assert (core - core.diagonal().diag()).abs().max() < error  # bfloat16 has 8 bits
+    assert (core - core.diagonal().diag()).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("rank", [1, 5, 24])
+def test_orthogonal_is_the_iteration_of_newton_and_schulz(rank):
+    """As Jordan writes it, round by round; few images have gradients of low rank."""
+    random = torch.Generator().manual_seed(0)
+    matrix = torch.randn(24, rank, generator=random) @ torch.randn(rank, 90, generator=random)
+    x = matrix.double() / (matrix.double().norm() + 1e-7)
+    for _ in range(5):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    torch.testing.assert_close(orthogonal(matrix).double(), x, rtol=0, atol=1e-4)
+    batch = torch.stack([matrix, -2 * matrix])
+    torch.testing.assert_close(orthogonal(batch)[1].double(), -x, rtol=0, atol=1e-4)
 
 
 def test_the_first_step_is_the_orthogonal_gradient_scaled_by_the_longer_side():
@@ -28,7 +41,7 @@ def test_the_first_step_is_the_orthogonal_gradient_scaled_by_the_longer_side():
     Muon([{"params": [kernel], "lr": 0.1, "weight_decay": 0.5, "orthogonal": True}]).step()
     ahead = 0.05 * gradient + 0.95 * (0.05 * gradient)
     step = 0.1 * 0.2 * 18**0.5 * orthogonal(ahead.flatten(1)).view(4, 2, 3, 3)
-    torch.testing.assert_close(kernel.detach(), (1 - 0.1 * 0.5) * before - step, rtol=0, atol=2e-3)
+    torch.testing.assert_close(kernel.detach(), (1 - 0.1 * 0.5) * before - step, rtol=0, atol=1e-6)
 
 
 def test_momentum_looks_ahead():
@@ -42,7 +55,7 @@ def test_momentum_looks_ahead():
     optimizer.step()
     momentum = 0.95 * (0.05 * first) + 0.05 * second
     step = orthogonal((0.05 * second + 0.95 * momentum).flatten(1)) * 0.2 * 2**0.5
-    torch.testing.assert_close(before - kernel.detach(), step.view(2, 2, 1, 1), rtol=0, atol=1e-2)
+    torch.testing.assert_close(before - kernel.detach(), step.view(2, 2, 1, 1), rtol=0, atol=1e-6)
 
 
 def test_what_is_not_orthogonal_takes_the_steps_of_adamw():
@@ -63,23 +76,10 @@ def test_what_is_not_orthogonal_takes_the_steps_of_adamw():
 @pytest.mark.parametrize("architecture", MODELS)
 def test_every_parameter_is_in_one_group(name, architecture):
     model = build(architecture, 3, 32)
-    optimizer = OPTIMIZERS[name](model, 0.1, 0.0, "float32")
+    optimizer = OPTIMIZERS[name](model, 0.1, 0.0)
     grouped = [id(p) for group in optimizer.param_groups for p in group["params"]]
     assert sorted(grouped) == sorted(id(p) for p in model.parameters())
     assert all(group["initial_lr"] == group["lr"] for group in optimizer.param_groups)
-
-
-def test_muon_computes_in_the_precision_it_is_told():
-    kernel = nn.Conv2d(8, 4, 3)
-    steps = {}
-    for precision in ("bfloat16", "float32"):
-        model = nn.Sequential(kernel)
-        before = kernel.weight.detach().clone()
-        kernel.weight.grad = torch.randn(kernel.weight.shape, generator=torch.Generator().manual_seed(0))
-        muon(model, 0.1, 0.0, precision).step()
-        steps[precision] = before - kernel.weight.detach()
-    gap = (steps["bfloat16"] - steps["float32"]).abs().max() / steps["float32"].abs().max()
-    assert 1e-4 < gap < 0.15
 
 
 def test_muon_turns_all_kernels_but_those_of_pixels():

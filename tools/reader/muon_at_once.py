@@ -38,11 +38,8 @@ class MuonAtOnce(Muon):
 def _orthogonal(matrices: list[Tensor]) -> list[Tensor]:
     """`surehand.train`'s `orthogonal` of matrices that are wider than high."""
     height, width = (max(matrix.shape[i] for matrix in matrices) for i in (0, 1))
-    x = matrices[0].new_zeros((len(matrices), height, width), dtype=torch.bfloat16)
-    for place, matrix in zip(x, matrices, strict=True):
+    padded = matrices[0].new_zeros((len(matrices), height, width))
+    for place, matrix in zip(padded, matrices, strict=True):
         place[: len(matrix), : matrix.shape[1]] = matrix
-    x = x / (x.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
-    for _ in range(one_by_one._ROUNDS):
-        square = x @ x.mT
-        x = one_by_one._A * x + (one_by_one._B * square + one_by_one._C * square @ square) @ x
-    return [place[: len(matrix), : matrix.shape[1]].float() for place, matrix in zip(x, matrices, strict=True)]
+    turned = one_by_one.orthogonal(padded)
+    return [place[: len(matrix), : matrix.shape[1]] for place, matrix in zip(turned, matrices, strict=True)]

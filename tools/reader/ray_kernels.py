@@ -35,11 +35,15 @@ from surehand.render._hand_rows import (
 )
 from surehand.render._march_kernels import (
     _MAX_STEPS,
+    _MOST,
+    _NEAR,
     _OCCLUSION_REACH,
     _OFF_THE_SURFACE,
     _SHADOW_STEPS,
     _SHARED_DEPTH,
     _SLEEVE_THICKNESS,
+    _STEEP,
+    _SURE,
 )
 from surehand.render._paint_kernels import _albedo, _shade
 
@@ -225,13 +229,18 @@ def _march(rows, count, sleeve_at, view, dx, dy, dz, near, far):
     ex, ey, ez = view[EYE], view[EYE + 1], view[EYE + 2]
     tolerance = 0.04 / (view[FOCAL] * view[SIZE])
     t = near
+    before, moved = 1e9, 0.0
     for _ in range(_MAX_STEPS):
         d = _distance(rows, count, sleeve_at, ex + t * dx, ey + t * dy, ez + t * dz)
-        if d < 0.0008 + tolerance * t:
+        slant = max(moved / max(before - d, 1e-9), 1.0)
+        leap = d * min(slant, _MOST) if d < _NEAR else d
+        close = 0.0008 + tolerance * t
+        t += leap
+        if abs(d) < (_SURE * close if slant < _STEEP else close):
             return t
-        t += d
         if t > far:
             return -1.0
+        before, moved = d, leap
     return -1.0
 
 

@@ -16,7 +16,9 @@ _SMALLEST = 8
 
 
 class SmallReader(nn.Module):
-    """Six plain convolutions, which in evaluation look at every image three times and give the mean of the logits.
+    """Six plain convolutions, which in evaluation look at every image three times.
+
+    The mean of the three looks' probabilities (Lakshminarayanan et al., NeurIPS 2017) is what the logits are of.
 
     The maps of a 64 pixel image are 32, 16 and 8 wide. 380,037 parameters with 29 classes, at any image size of at
     least 8; 0.21 GFLOP (2 per multiply-add) at 64 pixels.
@@ -40,13 +42,15 @@ class SmallReader(nn.Module):
         pixels = self.normalise(images)
         if self.training:
             return self.output(self.dropout(self.trunk(pixels)))
-        return self.output(torch.stack([self.trunk(view) for view in _views(pixels)]).mean(0))
+        looks = torch.stack([self.output(self.trunk(view)) for view in _views(pixels)])
+        return looks.log_softmax(2).logsumexp(0)
 
 
 def _views(images: Float[Tensor, "n 3 h w"]) -> tuple[Float[Tensor, "n 3 _ _"], ...]:
-    """What it looks at in evaluation: images whole, without a twentieth at each edge, and reduced by an eighth."""
+    """What it looks at in evaluation: images whole, nearer, without a twelfth at each edge, and reduced by an eighth."""
     height, width = images.shape[2:]
-    top, left = height // 20, width // 20
+    top, left = height // 12, width // 12
     middle = images[:, :, top : height - top, left : width - left]
+    nearer = F.interpolate(middle, (height, width), mode="bilinear", align_corners=False)
     reduced = F.interpolate(images, (height * 7 // 8, width * 7 // 8), mode="bilinear", align_corners=False)
-    return images, middle, reduced
+    return images, nearer, reduced

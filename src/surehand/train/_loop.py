@@ -29,6 +29,7 @@ from . import _checkpoint as checkpoints
 from ._batch_statistics import ENOUGH_BATCHES, lagging, settle
 from ._batches import Batch, augmented
 from ._early_stopping import Stopping, observe, reason_to_stop
+from ._growing import check_growing, reduced, side_at
 from ._optimizers import OPTIMIZERS
 from ._order import batches, shard
 from ._probe import Choice, laid_out, probe
@@ -219,6 +220,8 @@ class _Run:
         model = build(architecture, len(images.classes), size, seed=settings.seed)
         if settings.start and not saved:
             start_from(settings.start, model, architecture, images.classes)
+        if settings.grow:
+            check_growing(model, architecture, size)
         self.choice = Choice(**saved.progress["choice"]) if saved else _choose(fabric, model, size, settings)
         self.model = laid_out(model, self.choice.layout)
         self.state = _State.from_dict(saved.progress["state"]) if saved else _State()
@@ -228,9 +231,7 @@ class _Run:
             self.model.load_state_dict(saved.weights)
         if fabric.world_size > 1:
             synchronise(self.model)
-        self.optimizer = OPTIMIZERS[settings.optimizer](
-            self.model, settings.learning_rate, settings.weight_decay, self.choice.precision
-        )
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.model, settings.learning_rate, settings.weight_decay)
         self.forward, self._fabric_optimizer = fabric.setup(self.model, self.optimizer)
         if saved:
             checkpoints.unflatten(self.optimizer, saved.optimizer)
@@ -260,9 +261,10 @@ class _Run:
         stream = augmented(self.images, mine, settings.augmentation, seed=settings.seed, epoch=state.epoch)
         for batch in stream:
             global_size = len(plan[state.step])
-            self._set_learning_rate((state.epoch + state.step / len(plan)) / settings.epochs)
+            done = self._share_done((state.epoch + state.step / len(plan)) / settings.epochs)
+            self._set_learning_rate(done)
             with self._precision(), sample_keys(self.model, batch.keys):
-                logits = self.forward(batch.images)
+                logits = self.forward(reduced(batch.images, side_at(done, settings.grow, batch.images.shape[3])))
             losses = F.cross_entropy(
                 logits.float(), batch.labels, label_smoothing=settings.label_smoothing, reduction="sum"
             )
@@ -395,11 +397,14 @@ class _Run:
         """Of the minutes there are, at least 0; infinite where there is no such limit."""
         return max(60 * self.settings.minutes - self.state.seconds, 0.0) if self.settings.minutes else inf
 
-    def _set_learning_rate(self, epochs_done: float) -> None:
-        """By the share of the epochs that is done, or of the time since the first step, if that is larger."""
-        state, left, done = self.state, self._seconds_left(), epochs_done
-        if left < inf:
-            done = max(done, 1 - left / (60 * self.settings.minutes - state.before_steps))
+    def _share_done(self, of_epochs: float) -> float:
+        """The share of the epochs that is done, or of the time since the first step, if that is larger."""
+        left = self._seconds_left()
+        if left == inf:
+            return of_epochs
+        return max(of_epochs, 1 - left / (60 * self.settings.minutes - self.state.before_steps))
+
+    def _set_learning_rate(self, done: float) -> None:
         factor = SCHEDULES[self.settings.schedule](Moment(done, self.state.stopping.plateaus))
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor

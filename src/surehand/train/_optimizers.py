@@ -10,7 +10,6 @@ from torch.optim.adamw import adamw as adamw_step
 
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
 _MOMENTUM = 0.95
-_DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 # The odd polynomial a x + b x^3 + c x^5 of Jordan et al.: five times in a row it takes (0, 1] to about [0.7, 1.2].
 _A, _B, _C, _ROUNDS = 3.4445, -4.7750, 2.0315, 5
 # Jordan et al. and Liu et al. leave the first and the last layer, norms and biases to AdamW. Its rate, against Muon's:
@@ -18,37 +17,35 @@ _ADAMW_SHARE = 0.25
 _COLOURS = 3
 
 
-def adamw(model: nn.Module, rate: float, weight_decay: float, precision: str) -> torch.optim.Optimizer:
+def adamw(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter, ICLR 2019); only weights of two or more dimensions decay.
 
     Args:
         model: its parameters.
         rate: the largest learning rate, in each group as "initial_lr".
         weight_decay: decoupled.
-        precision: in which the model runs; AdamW computes in that of the parameters.
     """
     return torch.optim.AdamW(_groups(model.parameters(), rate, weight_decay), betas=_BETAS, eps=_EPSILON, fused=True)
 
 
-def muon(model: nn.Module, rate: float, weight_decay: float, precision: str = "bfloat16") -> torch.optim.Optimizer:
+def muon(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.Optimizer:
     """`Muon` for the kernels of all convolutions except those on pixels, AdamW at a quarter of the rate for all else.
 
     Args:
         model: its parameters.
         rate: the largest learning rate of the kernels; in each group as "initial_lr".
         weight_decay: decoupled, as for `adamw`.
-        precision: "bfloat16" or "float32", in which `orthogonal` computes: the model's, which is fast on its machine.
     """
     convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.groups == 1]
     kernels = [m.weight for m in convolutions if m.in_channels > _COLOURS]
     chosen = {id(kernel) for kernel in kernels}
     others = [p for p in model.parameters() if id(p) not in chosen]
-    turned = [{**group, "orthogonal": True, "precision": precision} for group in _groups(kernels, rate, weight_decay)]
+    turned = [{**group, "orthogonal": True} for group in _groups(kernels, rate, weight_decay)]
     return Muon([*turned, *_groups(others, _ADAMW_SHARE * rate, weight_decay)])
 
 
 # By the name that `Settings.optimizer` takes.
-OPTIMIZERS: dict[str, Callable[[nn.Module, float, float, str], torch.optim.Optimizer]] = {"adamw": adamw, "muon": muon}
+OPTIMIZERS: dict[str, Callable[[nn.Module, float, float], torch.optim.Optimizer]] = {"adamw": adamw, "muon": muon}
 
 
 class Muon(torch.optim.Optimizer):
@@ -58,11 +55,11 @@ class Muon(torch.optim.Optimizer):
     gives its entries the size of AdamW's (Liu et al., "Muon is Scalable for LLM Training", 2025, equation 4).
 
     Args:
-        groups: of parameters, each with "lr", "weight_decay", whether it is "orthogonal", and in which "precision".
+        groups: of parameters, each with "lr", "weight_decay" and whether it is "orthogonal".
     """
 
     def __init__(self, groups: list[dict[str, Any]]) -> None:
-        super().__init__(groups, {"orthogonal": False, "precision": "bfloat16"})
+        super().__init__(groups, {"orthogonal": False})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -81,7 +78,7 @@ class Muon(torch.optim.Optimizer):
             state["momentum"] = torch.zeros_like(parameter)
         momentum = state["momentum"].lerp_(gradient, 1 - _MOMENTUM)
         matrix = gradient.lerp(momentum, _MOMENTUM).flatten(1)  # Nesterov's look ahead
-        step = orthogonal(matrix, group["precision"]) * (0.2 * max(matrix.shape) ** 0.5)
+        step = orthogonal(matrix) * (0.2 * max(matrix.shape) ** 0.5)
         parameter.mul_(1 - group["lr"] * group["weight_decay"]).sub_(step.view_as(parameter), alpha=group["lr"])
 
     def _adamw_step(self, parameters: list[Tensor], rate: float, weight_decay: float) -> None:
@@ -108,19 +105,29 @@ class Muon(torch.optim.Optimizer):
         )
 
 
-def orthogonal(matrix: Float[Tensor, "m n"], precision: str = "bfloat16") -> Float[Tensor, "m n"]:
+def orthogonal(matrix: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch m n"]:
     """About the nearest matrix with orthonormal rows (or columns): singular values between 0.7 and 1.2, same vectors.
 
-    Newton and Schulz's iteration with Jordan's coefficients, in bfloat16, as he runs it, or in float32: processors
-    without bfloat16 take some twenty times as long over that.
+    Newton and Schulz's iteration with Jordan's coefficients. Each round multiplies x by a polynomial of x x^T, so the
+    rounds are made of that square alone, which is small, and x is multiplied once, by all of their product.
     """
-    x = matrix.to(_DTYPES[precision])
-    x = x.T if len(x) > x.shape[1] else x
-    x = x / (x.norm() + 1e-7)
-    for _ in range(_ROUNDS):
-        square = x @ x.T
-        x = _A * x + (_B * square + _C * square @ square) @ x
-    return (x.T if len(matrix) > matrix.shape[1] else x).to(matrix.dtype)
+    if matrix.shape[-2] > matrix.shape[-1]:
+        return orthogonal(matrix.mT).mT
+    x = matrix / (torch.linalg.matrix_norm(matrix, keepdim=True) + 1e-7)
+    square = x @ x.mT
+    turn = polynomial = _polynomial(square)
+    for _ in range(_ROUNDS - 1):
+        square = polynomial @ square @ polynomial
+        polynomial = _polynomial(square)
+        turn = polynomial @ turn
+    return turn @ x
+
+
+def _polynomial(square: Float[Tensor, "*batch m m"]) -> Float[Tensor, "*batch m m"]:
+    """What a round multiplies x by: a + b x x^T + c (x x^T)^2."""
+    result = _B * square + _C * square @ square
+    result.diagonal(dim1=-2, dim2=-1).add_(_A)
+    return result
 
 
 def _groups(parameters: Iterable[Tensor], rate: float, weight_decay: float) -> list[dict[str, Any]]:

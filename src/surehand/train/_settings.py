@@ -33,6 +33,8 @@ class Settings:
         patience: stop after so many consecutive validations without a new best validation loss.
         min_delta: only a loss lower than the best by more than this starts the count of patience anew.
         augmentation: what is done to training images, and to no others.
+        grow: share of the training, from its beginning, in which images grow from five eighths of their sides to all of
+            them, in three steps; in [0, 1). For networks that read images of any size.
         fresh: rendered letters that are made anew for each epoch and join the training images; 0 for none.
         stay: epochs in which such a letter is trained on, each time augmented differently.
         scenes: "any", "near" or "studio", where such letters are held (`surehand.render.SCENES`).
@@ -55,6 +57,7 @@ class Settings:
     patience: int = 5
     min_delta: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
+    grow: float = 0.0
     fresh: int = 0
     stay: int = 8
     scenes: str = "any"
@@ -73,7 +76,7 @@ class Settings:
         for name in ("minutes", "weight_decay", "min_delta"):
             if not 0 <= getattr(self, name) < inf:
                 raise UsageError(f"{name} must be at least 0, and finite; got {getattr(self, name)}.")
-        for name in ("label_smoothing", "keep"):
+        for name in ("label_smoothing", "grow", "keep"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} must be in [0, 1); got {getattr(self, name)}.")
         if self.keep and not self.start:
@@ -162,7 +165,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     # The same for whoever has no hour: a small network learns from letters alone what augmentation would add. One of
     # the ten minutes is for the letters that stay throughout and for compiling; the others end before the epochs do.
-    # Few minutes are few steps, unless batches are small.
+    # Few minutes are few steps, unless batches are small, and so are images at first.
     "letters-in-ten-minutes": {
         "scenes": "near",
         "fresh": 2_400,
@@ -173,6 +176,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "batch": 32,
         "optimizer": "muon",
         "learning_rate": 1e-2,
+        "grow": 0.7,
         "augmentation": _HARDLY_ANY,
     },
     # On photographs of the alphabet: goes on from the reader of the package.
