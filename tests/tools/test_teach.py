@@ -51,7 +51,7 @@ def test_photographs_are_those_of_the_processor(moved):
     lights, colours, coverages, numbers = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*given, strict=True))
     taken = photograph(lights.permute(0, 3, 1, 2), colours, coverages, numbers).numpy()
     difference = np.abs(taken.astype(int) - np.array(wanted)).mean((1, 2, 3))
-    assert difference.max() < 1.5, "grey levels of 255"
+    assert difference.max() < 2, "grey levels of 255"
 
 
 def test_steps_made_orthogonal_at_once_are_those_made_one_by_one():
@@ -281,7 +281,7 @@ given = [np.asarray(values, np.float32)[None] for values in (scene.capsules, sce
 render_hands[(size // TILE, size // TILE, 1), (TILE, TILE)](*given, colour, coverage)
 assert covered.mean() > 0.05
 assert np.abs(coverage[0] - covered).max() <= 0.25, "one of four rays"
-assert np.abs(colour[0] - wanted).mean() < 5e-4
+assert np.abs(colour[0] - wanted).mean() < 2e-3, "rays that come from elsewhere end within a tolerance"
 """
 
 
