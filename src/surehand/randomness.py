@@ -48,7 +48,9 @@ def uniforms(*key: Key, ids: NDArray[np.uint64], columns: int) -> NDArray[np.flo
 
 @lru_cache
 def _steps(columns: int) -> NDArray[np.uint64]:
-    return np.arange(1, columns + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # wraps on purpose
+    steps = np.arange(1, columns + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # wraps on purpose
+    steps.flags.writeable = False
+    return steps
 
 
 def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -98,6 +98,7 @@ def test_the_same_arguments_give_the_same_bytes_for_any_workers_order_and_batch(
     assert_array_equal(shuffled, one[order])
     alone = render(CLASSES[numbers[3] % 29], seed=5, index=numbers[3] // 29, size=32)
     assert_array_equal(alone.image, one[3])
+    assert alone.image.flags.writeable, "it is the caller's to draw on"
     counted, _ = render_many(3, seed=5, size=32)
     assert_array_equal(counted, render_many([0, 1, 2], seed=5, size=32)[0])
     twice, _ = render_many([41, 40, 41], seed=5, size=32, workers=3)

@@ -8,7 +8,7 @@ from surehand.train._optimizers import Muon
 
 
 class MuonAtOnce(Muon):
-    """`surehand.train`'s Muon, whose matrices are padded with zeros to one size; these stay zero in every product."""
+    """`surehand.train`'s Muon, whose matrices are padded with zeros to one size; these are zero in the result, too."""
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:

@@ -18,7 +18,8 @@ _SMALLEST = 8
 class SmallReader(nn.Module):
     """Six plain convolutions, which in evaluation look at every image three times.
 
-    The mean of the three looks' probabilities (Lakshminarayanan et al., NeurIPS 2017) is what the logits are of.
+    Its logits are the logarithm of the sum of the three looks' probabilities, so that their softmax is the mean of
+    these (Lakshminarayanan et al., NeurIPS 2017).
 
     The maps of a 64 pixel image are 32, 16 and 8 wide. 380,037 parameters with 29 classes, at any image size of at
     least 8; 0.23 GFLOP (2 per multiply-add) at 64 pixels.

@@ -78,7 +78,8 @@ _ZERO = np.int64(0)
 _HALF, _QUARTER, _TINY, _FAR = np.float32(0.5), np.float32(0.25), np.float32(1e-9), np.float32(1e9)
 # So near the surface rays leap, by at most so many times their distance.
 _NEAR, _MOST = np.float32(0.05), np.float32(3.0)
-# A leap of less than so many times the distance ends on the surface, if that is not so many tolerances away.
+# A leap of less than so many times the distance ends on the surface, if that is not so many tolerances away. So it is
+# with the first sample of a ray, of whose slant nothing is known yet.
 _STEEP, _SURE = np.float32(1.5), np.float32(4.0)
 _SLEEVE_THICKNESS = np.float32(0.055)
 _OCCLUSION_REACH = np.float32(0.6)
@@ -95,6 +96,7 @@ _FROM_X, _FROM_Y, _FROM_Z, _ALONG_X, _ALONG_Y, _ALONG_Z, _DEPTH, _NUMBER = (i * 
 # of what is known of all rays, or all lit places, of the packet.
 _RAY_X, _RAY_Y, _RAY_Z, _MET = (i * _PACKET for i in range(26, 30))
 _AT_X, _AT_Y, _AT_Z, _OUT_X, _OUT_Y, _OUT_Z, _SKY, _SHARE = (i * _PACKET for i in range(30, 38))
+# Of marching rays, too: the distance before, and the step since.
 _BEFORE, _STEP = (i * _PACKET for i in range(38, 40))
 _SCRATCH = 40 * _PACKET
 
@@ -472,7 +474,8 @@ def _step(least, tolerance, far, s, n):
     """Move n rays on by their distances; those still on their way, whose number this returns, stand together then.
 
     Near the surface the field is about linear along a ray, so rays leap to where it would be zero (the secant method),
-    which is farther for rays that meet the surface at a slant, and backwards for those that went too far.
+    which is farther for rays that meet the surface at a slant, and backwards for those that went too far. Those that
+    recede go as far as they may: what they step over is thin.
     """
     left = _ZERO
     for i in range(n):

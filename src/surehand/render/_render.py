@@ -213,7 +213,7 @@ def photograph(light: NDArray[np.float32], factors: Factors) -> NDArray[np.uint8
     Image.fromarray(pixels).save(file, "JPEG", quality=factors.jpeg_quality)
     # For a small image, to open a file takes longer than to decode it.
     decoded = Image.frombytes("RGB", (size, size), file.getvalue(), "jpeg", "RGB", "")
-    return np.frombuffer(decoded.tobytes(), np.uint8).reshape(size, size, 3)
+    return np.frombuffer(bytearray(decoded.tobytes()), np.uint8).reshape(size, size, 3)
 
 
 def _joints(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from surehand.errors import UsageError
+from surehand.models import blank, evaluating
 
 # Of the full sides, one after the other.
 _SHARES = (5 / 8, 6 / 8, 7 / 8)
@@ -22,7 +23,8 @@ def side_at(done: float, grow: float, side: int) -> int:
     """
     if done >= grow:
         return side
-    return int(side * _SHARES[int(len(_SHARES) * done / grow)])
+    step = int(len(_SHARES) * done / grow)
+    return int(side * _SHARES[min(step, len(_SHARES) - 1)])  # a quotient just below 1 may be rounded to 1
 
 
 def reduced(images: Float[Tensor, "n 3 h w"], side: int) -> Float[Tensor, "n 3 {side} {side}"]:
@@ -32,12 +34,13 @@ def reduced(images: Float[Tensor, "n 3 h w"], side: int) -> Float[Tensor, "n 3 {
     return F.interpolate(images, (side, side), mode="bilinear", antialias=True, align_corners=False)
 
 
-def check_growing(model: nn.Module, architecture: str, side: int) -> None:
+def check_growing(model: nn.Module, architecture: str, classes: int, side: int) -> None:
     """Raise UsageError if a network cannot read the smallest images of such a training."""
     smallest = side_at(0.0, 1.0, side)
     try:
-        with torch.inference_mode():
-            model.eval()(torch.zeros(1, 3, smallest, smallest))
+        blank(architecture, classes, smallest)  # which knows how small its images may be
+        with evaluating(model), torch.inference_mode():
+            model(torch.zeros(1, 3, smallest, smallest))
     except (RuntimeError, UsageError) as error:
         raise UsageError(
             f"grow needs a network that reads images of any size; this {architecture} cannot read {smallest} pixels. "

@@ -221,7 +221,7 @@ class _Run:
         if settings.start and not saved:
             start_from(settings.start, model, architecture, images.classes)
         if settings.grow:
-            check_growing(model, architecture, size)
+            check_growing(model, architecture, len(images.classes), size)
         self.choice = Choice(**saved.progress["choice"]) if saved else _choose(fabric, model, size, settings)
         self.model = laid_out(model, self.choice.layout)
         self.state = _State.from_dict(saved.progress["state"]) if saved else _State()

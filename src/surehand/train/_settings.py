@@ -34,7 +34,8 @@ class Settings:
         min_delta: only a loss lower than the best by more than this starts the count of patience anew.
         augmentation: what is done to training images, and to no others.
         grow: share of the training, from its beginning, in which images grow from five eighths of their sides to all of
-            them, in three steps; in [0, 1). For networks that read images of any size.
+            them, in three steps; in [0, 1). For networks that read images of any size, whose work shrinks with them.
+            Validation is of whole images throughout, by statistics of the smaller ones, so give it patience.
         fresh: rendered letters that are made anew for each epoch and join the training images; 0 for none.
         stay: epochs in which such a letter is trained on, each time augmented differently.
         scenes: "any", "near" or "studio", where such letters are held (`surehand.render.SCENES`).
