@@ -64,5 +64,7 @@ def test_letters_are_trained_by_their_recipe(tmp_path):
         answer = surehand("train", "letters:20", *options, "--cache", tmp_path, "--out", tmp_path / "run", "--json")
     assert answer.code == 0, answer.err
     assert answer.json["result"]["settings"]["fresh"] == 58
-    assert load(answer.json["result"]["file"]).metadata["training"]["renderer"] == RENDERER
+    metadata = load(answer.json["result"]["file"]).metadata
+    assert metadata["training"]["renderer"] == RENDERER
+    assert metadata["data_licence"] == "Apache-2.0"
     assert not list((tmp_path / "stream").glob("*"))

@@ -14,7 +14,7 @@ from surehand import __version__
 from surehand.alphabet import CONTROL_CLASSES, MOTION_LETTERS, manual_alphabet, named
 from surehand.attack import FGSM, AttackResult, EightBit, Threat, eight_bit, grey_levels, save_png, sweep
 from surehand.attack import run as run_attack
-from surehand.data import Dataset, Samples, read_image, to_images
+from surehand.data import Dataset, Samples, is_rendered, read_image, to_images
 from surehand.errors import ConfigurationError, DataError
 from surehand.explain import explain, grid_segments
 from surehand.files import finite
@@ -31,6 +31,7 @@ ORIGINAL_BATCH = 128
 EXAMPLES = 4
 # LIME's superpixels depend on resolution; the original system's photographs had 200 pixels.
 EXPLAINED_SIZE = 200
+_LETTERS_LICENCE = "Apache-2.0"
 
 
 def train_stage(
@@ -88,7 +89,7 @@ def train_stage(
         metadata = {
             "data": dataset.manifest.source,
             "data_digest": dataset.manifest.digest,
-            "data_licence": "Apache-2.0" if dataset.manifest.source.startswith("letters") else "not stated",
+            "data_licence": _licence(dataset.manifest.source, beyond["start_metadata"]),
             "seed": settings.seed,
             "surehand": __version__,
             "validation_accuracy": float((logits.argmax(1) == validation.labels).mean()),
@@ -128,6 +129,12 @@ def train_stage(
     _write_metrics(folder, metrics, result["history"])
     metrics += [json.dumps(finite(line)) for line in result["history"]]
     return {key: value for key, value in result.items() if key != "history"}
+
+
+def _licence(source: str, start: dict[str, Any] | None) -> str:
+    """Of what a classifier learned from, its start's metadata included; only of our own letters is it known."""
+    ours = is_rendered(source) and (start is None or start.get("data_licence") == _LETTERS_LICENCE)
+    return _LETTERS_LICENCE if ours else "not stated"
 
 
 def evaluate_stage(

@@ -8,7 +8,7 @@ from ._decode import IMAGE_SUFFIXES, read_image
 from ._manifest import Manifest, read_manifest, write_manifest
 from ._scan import Quarantined
 from ._sheet import sheet
-from ._sources import SOURCES, letters_of
+from ._sources import SOURCES, is_rendered, letters_of
 from ._split import SPLITS
 from ._stream import LetterStream
 
@@ -30,6 +30,7 @@ __all__ = [
     "check",
     "draw_augmentation",
     "external_warnings",
+    "is_rendered",
     "joined",
     "letters_of",
     "load",

@@ -53,13 +53,18 @@ def locate(source: str | Path, cache: Path, *, size: int, seed: int = 0, progres
     text = str(source)
     if text.startswith("kaggle:"):
         kind = "kaggle"
-    elif text.partition(":")[0] == "letters" and not Path(text).exists():
+    elif is_rendered(text):
         kind = "letters"
     elif Path(text).suffix.lower() == ".zip" and not Path(text).is_dir():
         kind = "zip"
     else:
         kind = "folder"
     return SOURCES[kind](text, cache, size, seed, progress)
+
+
+def is_rendered(source: str) -> bool:
+    """Whether a source stands for rendered letters: it is called so, and no folder or file is."""
+    return source.partition(":")[0] == "letters" and not Path(source).exists()
 
 
 def _folder(source: str, cache: Path, size: int, seed: int, progress: Progress) -> Path:
