@@ -33,6 +33,7 @@ clean:
 	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || { echo "Surehand needs Python 3.11 or 3.12: make $(or $(MAKECMDGOALS),run) PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Could not create .venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
 # The pinned torch is a CPU wheel of 200 MB; an unpinned one brings CUDA and several gigabytes.

@@ -24,6 +24,7 @@ import torch
 from PIL import Image
 
 from benchmarks._conditions import conditions, spread
+from benchmarks._photographs import sets_in
 from surehand.audit import stress
 from surehand.data import load_external
 from surehand.models import Classifier, export_onnx, find_classifier, load
@@ -31,12 +32,6 @@ from surehand.randomness import generator
 from surehand.render import Factors
 from surehand.train import evaluate
 
-SETS = {
-    "world": "asl-world200",
-    "phone": "asl-phone224/test",
-    "kaggle": "asl-kaggle64/train",
-    "phone-train": "asl-phone224/train",
-}
 LEAST = {"world": 0.80, "phone": 0.75}
 MOST_PARAMETERS, MOST_BYTES, MOST_MILLISECONDS, MOST_GAP = 3_000_000, 12_000_000, 10.0, 0.05
 
@@ -78,7 +73,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, help="the folder of the sets of photographs")
     parser.add_argument("--per-class", type=int, default=20, help="rendered letters a class and value")
     arguments = parser.parse_args()
-    threads = torch.get_num_threads()
+    sets, threads = sets_in(arguments.photos), torch.get_num_threads()
     print(conditions("onnxruntime"))
     classifier = load("reader")
     parameters, length = sum(p.numel() for p in classifier.model.parameters()), find_classifier("reader").stat().st_size
@@ -99,13 +94,12 @@ def main() -> None:
     print(f"  {spread(peer, 2)} ms, {statistics.median(peer) / statistics.median(ours):.1f}x)")
 
     kept = parameters <= MOST_PARAMETERS and length <= MOST_BYTES and statistics.median(ours) <= MOST_MILLISECONDS
-    for name, path in SETS.items():
-        if arguments.photos and (arguments.photos / path).is_dir():
-            samples = load_external(arguments.photos / path, classifier.size, classifier.classes).all()
-            found = evaluate(classifier.model, samples, temperature=classifier.temperature)
-            aim = f"   (aim {100 * LEAST[name]:.0f} %)" if name in LEAST else ""
-            print(f"{name:<12} {found.accuracy}, calibration error {100 * found.ece:.1f} %{aim}")
-            kept = kept and found.accuracy.value >= LEAST.get(name, 0)
+    for name, path in sets.items():
+        samples = load_external(path, classifier.size, classifier.classes).all()
+        found = evaluate(classifier.model, samples, temperature=classifier.temperature)
+        aim = f"   (aim {100 * LEAST[name]:.0f} %)" if name in LEAST else ""
+        print(f"{name:<12} {found.accuracy}, calibration error {100 * found.ece:.1f} %{aim}")
+        kept = kept and found.accuracy.value >= LEAST.get(name, 0)
     for factor in ("tone", "hand"):
         result = stress(classifier, factor, per_class=arguments.per_class)
         print(f"by {factor:<9} mean {100 * result.mean:.1f} %, worst {100 * result.gap:.1f} points below", end="")

@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks._photographs import SETS, sets_in
 from surehand.data import Augmentation, augment, load_external
 from surehand.models import evaluating, load, save
 from surehand.train import expected_calibration_error, fit_temperature, reliability
 
-FOLDERS = ("asl-kaggle64/train", "asl-phone224/train")
+FITTED_ON = ("kaggle", "phone-train")
 EVERY = 3
-LETTERS_ALONE = "letters rendered by surehand; no photograph"
+LETTERS_ALONE, LETTERS_LICENCE = "letters rendered by surehand; no photograph", "Apache-2.0"
 FOREIGN = Augmentation(
     rotation=20.0,
     shift=0.15,
@@ -43,28 +44,29 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     classifier = load(arguments.trained)
-    data = classifier.metadata.get("data", "")
-    if data != LETTERS_ALONE and data.partition(":")[0] != "letters":
+    if classifier.metadata.get("data_licence") != LETTERS_LICENCE:
         parser.error(f"{arguments.trained} was not trained on rendered letters alone; name one that was")
-    found = {}
-    for folder in FOLDERS:
-        samples = load_external(arguments.photos / folder, classifier.size, classifier.classes).all()
+    sets, found = sets_in(arguments.photos), {}
+    if missing := [name for name in FITTED_ON if name not in sets]:
+        parser.error(f"{arguments.photos} lacks {' and '.join(SETS[name] for name in missing)}")
+    for name in FITTED_ON:
+        samples = load_external(sets[name], classifier.size, classifier.classes).all()
         chosen = np.arange(0, len(samples), EVERY)
         logits = []
         with evaluating(classifier.model), torch.inference_mode():
             for rows in np.array_split(chosen, -(-len(chosen) // 64)):
                 images = augment(samples.pixels_of(rows), samples.ids[rows], seed=0, epoch=0, augmentation=FOREIGN)
                 logits.append(classifier.model(images).numpy())
-        found[folder] = np.concatenate(logits), samples.labels[chosen]
-    temperatures = {folder: fit_temperature(*read) for folder, read in found.items()}
+        found[name] = np.concatenate(logits), samples.labels[chosen]
+    temperatures = {name: fit_temperature(*read) for name, read in found.items()}
     temperature = max(1.0, *temperatures.values())
-    for folder, (logits, labels) in found.items():
+    for name, (logits, labels) in found.items():
         accuracy = float((logits.argmax(1) == labels).mean())
         scaled = torch.from_numpy(logits / temperature).softmax(1).numpy()
         error = expected_calibration_error(reliability(scaled, labels))
         print(
-            f"{folder}, made foreign: {100 * accuracy:.1f} % of {len(labels):,}; its own temperature "
-            f"{temperatures[folder]:.3f}; calibration error {100 * error:.1f} %"
+            f"{name}, made foreign: {100 * accuracy:.1f} % of {len(labels):,}; its own temperature "
+            f"{temperatures[name]:.3f}; calibration error {100 * error:.1f} %"
         )
     print(f"temperature {temperature:.3f}")
     metadata = classifier.metadata | {

@@ -4,7 +4,8 @@
 
 "Usual loop" is ImageFolder + DataLoader as tutorials write it: a Dataset that opens each file with Pillow, the same
 augmentations by Pillow (one affine transform, brightness, contrast, colour), float32 NCHW, AdamW; with the better of no
-and two loader processes. Same network, same batch. All sides take turns in one process.
+and two loader processes. Same network, same batch. All sides take turns in one process. Loader processes go on for up
+to four batches while the next side is timed: that is ours, which so looks slower than it is.
 
 The physical limit is the step on a batch that is already there, augmented, in memory ("step alone").
 """

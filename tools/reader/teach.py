@@ -9,7 +9,7 @@ much. Written to OUT: the end of each branch; reader.safetensors, the mean of th
 (Wortsman et al., "Model soups", ICML 2022); and, with photographs, mixed.safetensors, which goes on from the mean of
 the ends. Seconds are of learning, for each branch; compiling and the first letters take about half a minute more. A
 slot of letters is rendered before every step, if the processes have filled one. What is learned in a minute depends on
-the machine, so another run ends with other weights. Needs numba-cuda beside the package.
+the machine, so another run ends with other weights. Needs a CUDA build of torch, and numba-cuda.
 """
 
 import argparse
@@ -219,7 +219,10 @@ def main() -> None:
     parser.add_argument("--photograph-seconds", type=float, default=45.0)
     arguments = parser.parse_args()
     if torch.cuda.device_count() == 0:
-        parser.error("there is no CUDA device; on a processor, use `surehand train letters:300:any --recipe letters`")
+        parser.error(
+            "torch finds no CUDA device: a CUDA build of it and numba-cuda are needed. On a processor, use "
+            "`surehand train letters:300:any --model reader --recipe letters --size 96`"
+        )
     source, digest = load(arguments.start), hashlib.sha256(find_classifier(arguments.start).read_bytes()).hexdigest()
     if source.architecture != "reader" or source.metadata.get("data") != LETTERS_ALONE:
         parser.error(f"{arguments.start} is no reader that was taught on rendered letters alone; name one that is")
