@@ -199,7 +199,7 @@ def test_safetensors_of_others_are_refused(tmp_path):
         ({"size": 4}, "at least 8 pixels"),
         ({"size": 0, "architecture": "darknet53"}, "number of pixels; got 0"),
         ({"size": True, "architecture": "darknet53"}, "number of pixels; got True"),
-        ({"size": 4, "architecture": "small_reader"}, "at least 8 pixels"),
+        ({"size": 8, "architecture": "small_reader"}, "at least 9 pixels"),
         ({"temperature": -1}, "temperature"),
         ({"temperature": "hot"}, "damaged"),
         ({"metadata": []}, "damaged"),

@@ -72,6 +72,13 @@ def test_logits_do_not_depend_on_the_rest_of_the_batch(model):
     torch.testing.assert_close(whole, parts, rtol=1e-4, atol=1e-4)
 
 
+def test_bfloat16_reads_nearly_the_same(model):
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(images(4)).float()
+    precise = model(images(4))
+    assert (logits - precise).abs().max() < 0.1 * max(1.0, precise.abs().max())
+
+
 def test_memory_format_changes_nothing(model):
     other = copy.deepcopy(model).to(memory_format=torch.channels_last)
     logits = other(images(4).contiguous(memory_format=torch.channels_last))

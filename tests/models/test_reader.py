@@ -15,7 +15,7 @@ def test_parameters(name, parameters, limit):
     assert sum(parameter.numel() for parameter in blank(name, 29, 96).parameters()) == parameters <= limit
 
 
-@pytest.mark.parametrize(("name", "size", "operations"), [("reader", 160, 0.599e9), ("small_reader", 64, 0.2313e9)])
+@pytest.mark.parametrize(("name", "size", "operations"), [("reader", 160, 0.599e9), ("small_reader", 64, 0.3686e9)])
 def test_operations(name, size, operations):
     model = blank(name, 29, size).eval()
     with FlopCounterMode(display=False) as counter:
@@ -23,7 +23,7 @@ def test_operations(name, size, operations):
     assert counter.get_total_flops() == pytest.approx(operations, rel=0.01)
 
 
-def convolved(state, x, name, stride=1, norm="norm"):
+def convolved(state, x, name, stride=1, norm="norm", own_share=0.0):
     """What a convolution of the readers does to x, written out; `norm` is the name of its normalisation."""
     kernel = f"{name}.convolution.weight" if norm == "norm" else f"{name}.weight"
     x = F.conv2d(x, state[kernel], stride=stride, padding=1)
@@ -31,20 +31,26 @@ def convolved(state, x, name, stride=1, norm="norm"):
     mean, variance, scale, shift = (
         state[f"{name}.{part}"][:, None, None] for part in ("running_mean", "running_var", "weight", "bias")
     )
+    if own_share:  # the statistics of a mixture: of so much of the image, and of the training images
+        own, other = own_share, 1 - own_share
+        own_mean, own_variance = x.mean((2, 3), keepdim=True), x.var((2, 3), correction=0, keepdim=True)
+        squares = own * (own_variance + own_mean**2) + other * (variance + mean**2)
+        mean = own * own_mean + other * mean
+        variance = squares - mean**2
     return (x - mean) / (variance + 1e-5).sqrt() * scale + shift
 
 
-def plain(state, x, trunk, stages):
-    return plain_maps(state, x, trunk, stages).mean((2, 3))
+def plain(state, x, trunk, stages, own_share=0.0):
+    return plain_maps(state, x, trunk, stages, own_share).mean((2, 3))
 
 
-def plain_maps(state, x, trunk, stages):
+def plain_maps(state, x, trunk, stages, own_share=0.0):
     for stage, convolutions in enumerate(stages):
         if stage:
             x = x.unfold(2, 2, 2).unfold(3, 2, 2).amax((4, 5))
         for number in range(convolutions):
             first = stage == number == 0
-            x = F.relu(convolved(state, x, f"{trunk}.stages.{stage}.{number}", stride=2 if first else 1))
+            x = F.relu(convolved(state, x, f"{trunk}.stages.{stage}.{number}", 2 if first else 1, own_share=own_share))
     return x
 
 
@@ -59,10 +65,11 @@ def residual(state, x, trunk, stages):
     return x.mean((2, 3))
 
 
-def three_views(images):
+def five_views(images):
     """Of images of 64 pixels."""
-    nearer = F.interpolate(images[:, :, 5:59, 5:59], (64, 64), mode="bilinear")
-    return images, nearer, F.interpolate(images, (56, 56), mode="bilinear")
+    nearer = (F.interpolate(images[:, :, edge:-edge, edge:-edge], (64, 64), mode="bilinear") for edge in (5, 8))
+    further = (F.interpolate(images, (side, side), mode="bilinear") for side in (56, 52))
+    return images, *nearer, *further
 
 
 def reduced(images, x, y, side, size):
@@ -144,7 +151,26 @@ def test_small_reader_is_convolutions_maxima_and_means(unlike_new):
     state = model.state_dict()
     images = torch.rand(2, 3, 64, 64, dtype=torch.double, generator=torch.Generator().manual_seed(0))
     probabilities = torch.zeros(2, 4, dtype=torch.double)
-    for view in three_views(images):
-        features = plain(state, (view - 0.5) / 0.25, "trunk", (2, 2, 2))
-        probabilities += (features @ state["output.weight"].T + state["output.bias"]).softmax(1) / 3
+    for view in five_views(images):
+        features = plain(state, (view - 0.5) / 0.25, "trunk", (2, 2, 2), own_share=0.15)
+        probabilities += (features @ state["output.weight"].T + state["output.bias"]).softmax(1) / 5
     torch.testing.assert_close(model(images).softmax(1), probabilities, rtol=0, atol=1e-9)
+
+
+def test_small_reader_reads_its_smallest_image():
+    assert build("small_reader", 4, 9).eval()(torch.rand(2, 3, 9, 9)).isfinite().all()
+
+
+def test_small_reader_learns_from_one_look_and_the_batch():
+    model = build("small_reader", 4, 32).double().train()
+    images = torch.rand(8, 3, 32, 32, dtype=torch.double, generator=torch.Generator().manual_seed(0))
+    x = (images - 0.5) / 0.25
+    for stage, layers in enumerate(model.trunk.stages):
+        x = F.max_pool2d(x, 2) if stage else x
+        for layer in layers:
+            x = F.conv2d(x, layer.convolution.weight, stride=layer.convolution.stride, padding=1)
+            assert layer.norm.running_mean.eq(0).all()
+            mean, variance = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), correction=0, keepdim=True)
+            x = F.relu((x - mean) / (variance + 1e-5).sqrt())  # scales are 1 and shifts 0 at first
+    torch.testing.assert_close(model(images), model.output(x.mean((2, 3))), rtol=0, atol=1e-9)
+    assert all(layer.norm.running_mean.ne(0).all() for stage in model.trunk.stages for layer in stage)

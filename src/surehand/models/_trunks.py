@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ._adapted_norm import adapted
 from ._conv2d import Conv2d
 
 
@@ -19,12 +20,14 @@ class PlainTrunk(nn.Module):
 
     Args:
         stages: output channels of each convolution, stage by stage.
+        own_share: of each image in the statistics that normalise it in evaluation (see `adapted`).
     """
 
-    def __init__(self, stages: tuple[tuple[int, ...], ...]) -> None:
+    def __init__(self, stages: tuple[tuple[int, ...], ...], own_share: float = 0.0) -> None:
         super().__init__()
         widths = [width for stage in stages for width in stage]
-        convolutions = iter([Convolution(3, widths[0], stride=2), *(Convolution(i, o) for i, o in pairwise(widths))])
+        first = Convolution(3, widths[0], 2, own_share)
+        convolutions = iter([first, *(Convolution(i, o, 1, own_share) for i, o in pairwise(widths))])
         self.stages = nn.Sequential(*(nn.Sequential(*islice(convolutions, len(stage))) for stage in stages))
         self.width = widths[-1]
 
@@ -67,16 +70,23 @@ class ResidualTrunk(nn.Module):
 
 
 class Convolution(nn.Module):
-    """Convolution 3x3, batch normalisation, ReLU: (n, i, h, w) to (n, o, ceil(h / stride), ceil(w / stride))."""
+    """Convolution 3x3, batch normalisation, ReLU: (n, i, h, w) to (n, o, ceil(h / stride), ceil(w / stride)).
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+    Args:
+        inputs, outputs: channels.
+        stride: from one place of the result to the next.
+        own_share: of each image in the statistics that normalise it in evaluation (see `adapted`).
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, own_share: float = 0.0) -> None:
         super().__init__()
         self.convolution = Conv2d(inputs, outputs, 3, stride)
         self.norm = nn.BatchNorm2d(outputs)
+        self.own_share = own_share
 
     def forward(self, features: Float[Tensor, "n i h w"]) -> Float[Tensor, "n o h2 w2"]:
         """Features to features."""
-        return F.relu(self.norm(self.convolution(features)))
+        return F.relu(adapted(self.convolution(features), self.norm, self.own_share))
 
 
 class Residual(nn.Module):
