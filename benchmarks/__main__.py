@@ -1,4 +1,4 @@
-"""Every benchmark, one after the other: `python -m benchmarks`. Two of them train for minutes.
+"""Every benchmark, one after the other: `python -m benchmarks`. Some train for minutes.
 
 Real photographs are used where SUREHAND_PHOTOS names their folder, which holds the sets of docs/photographs.md. Each
 benchmark is a process of its own, because some limit themselves to one thread.
@@ -9,19 +9,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks._photographs import SETS
+
 # With the photographs that each reads, relative to SUREHAND_PHOTOS.
 BENCHMARKS = {
-    "benchmarks.data.bench_index": "asl-kaggle64/train",
+    "benchmarks.data.bench_index": SETS["kaggle"],
     "benchmarks.data.bench_augment": None,
-    "benchmarks.train.bench_train": "asl-kaggle64/train",
+    "benchmarks.train.bench_train": SETS["kaggle"],
     "benchmarks.attack.bench_fgsm": None,
-    "benchmarks.explain.bench_quickshift": "asl-phone224/train",
-    "benchmarks.explain.bench_lime": "asl-phone224/train",
+    "benchmarks.explain.bench_quickshift": SETS["phone-train"],
+    "benchmarks.explain.bench_lime": SETS["phone-train"],
     "benchmarks.models.bench_models": None,
     "benchmarks.models.bench_reader": ".",
     "benchmarks.train.bench_letters": ".",
     "benchmarks.render.bench_render": None,
-    "benchmarks.audit.bench_run": "asl-kaggle64/train",
+    "benchmarks.audit.bench_run": SETS["kaggle"],
     "benchmarks.audit.bench_make_run": None,
 }
 
