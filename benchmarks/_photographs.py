@@ -13,7 +13,7 @@ SETS = {
 
 
 def sets_in(photos: Path | None) -> dict[str, Path]:
-    """Folders by the name of their set: none of None; a folder that holds none of them ends the program."""
+    """Folders by the name of their set; empty for None. A folder without any of the sets ends the program."""
     if photos is None:
         return {}
     found = {name: photos / path for name, path in SETS.items() if (photos / path).is_dir()}

@@ -18,6 +18,7 @@ import torch
 
 from benchmarks._photographs import SETS, sets_in
 from surehand.data import Augmentation, augment, load_external
+from surehand.errors import ConfigurationError
 from surehand.models import evaluating, load, save
 from surehand.train import expected_calibration_error, fit_temperature, reliability
 
@@ -43,7 +44,10 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, help="the folder of the sets of photographs")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    classifier = load(arguments.trained)
+    try:
+        classifier = load(arguments.trained)
+    except ConfigurationError as error:
+        parser.error(str(error))
     if classifier.metadata.get("data_licence") != LETTERS_LICENCE:
         parser.error(f"{arguments.trained} was not trained on rendered letters alone; name one that was")
     sets, found = sets_in(arguments.photos), {}
