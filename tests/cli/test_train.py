@@ -17,7 +17,7 @@ from .conftest import surehand
     [
         (["--recipe", "bread"], 2, "no recipe 'bread'; choose from letters, letters-in-ten-minutes, letters-and"),
         (["--optimizer", "bread"], 2, "optimizer must be one of adamw, muon; got 'bread'"),
-        (["--scenes", "moon"], 2, "scenes must be one of any, near, studio; got 'moon'"),
+        (["--scenes", "moon"], 2, "scenes must be one of any, shown, near, studio; got 'moon'"),
         (["--fresh", "-1"], 2, "fresh must be at least 0; got -1"),
         (["--start", "nowhere.safetensors"], 3, "There is no model file nowhere.safetensors"),
         (["--model", "cnn", "--recipe", "letters-and-photographs"], 3, "reader is a reader; it cannot be the start of"),

@@ -159,7 +159,7 @@ def test_letters_without_a_number_are_150_of_each_class_before_walls(monkeypatch
 
 
 def test_scenes_that_do_not_exist_are_refused():
-    with pytest.raises(DataError, match="in scenes any, near, studio, as in letters:500:any; got letters:5:moon"):
+    with pytest.raises(DataError, match="any, shown, near, studio, as in letters:500:any; got letters:5:moon"):
         load("letters:5:moon", 16)
 
 

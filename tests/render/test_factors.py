@@ -73,7 +73,7 @@ def test_scenes_change_the_factors_whose_laws_they_have_and_no_others():
 def test_scenes_are_asked_for_and_never_vary():
     with pytest.raises(UsageError, match="no factor or group 'scenes' to vary"):
         held_while_varying("scenes", "A", SHAPES, seed=0)
-    with pytest.raises(UsageError, match="scenes must be one of any, near, studio; got 'moon'"):
+    with pytest.raises(UsageError, match="scenes must be one of any, shown, near, studio; got 'moon'"):
         draw(scenes="moon")
 
 

@@ -102,7 +102,7 @@ StayOption = Annotated[
 ScenesOption = Annotated[
     str | None,
     typer.Option(
-        help="Scenes of these letters: any, near or studio, ever easier.",
+        help="Scenes of these letters: any, shown, near or studio, ever easier.",
         rich_help_panel=TRAINING,
         show_default=False,
     ),
