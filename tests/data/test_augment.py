@@ -291,6 +291,7 @@ def test_what_comes_from_outside_repeats_the_edge():
         {"stretch": float("inf")},
         {"zoom": (0, 1)},
         {"zoom": (2, 1)},
+        {"zoom": (1, float("inf"))},
     ],
 )
 def test_values_out_of_range_are_refused_by_name(options):

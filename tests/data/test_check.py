@@ -64,6 +64,15 @@ def test_a_leak_in_a_given_split_is_reported(tmp_path, fill):
     assert any("have a near twin in training, as the source splits them" in w for w in found.warnings)
 
 
+def test_a_validation_set_that_leaks_is_no_test_that_leaks(tmp_path, fill):
+    files = {f"train/{c}/{w}.png": i + 30 * (c == "B") for c in "AB" for i, w in enumerate("abcdefghijkl")}
+    files |= {name.replace("train", "val"): picture for name, picture in files.items()}
+    files |= {f"test/{c}/{w}.png": 100 + i + 30 * (c == "B") for c in "AB" for i, w in enumerate("abcdefghijkl")}
+    found = check(load(fill(tmp_path / "set", files), 16))
+    assert found.splits["validation"] == found.splits["grouped"] == 24
+    assert (found.leak_grouped.value, found.leak_grouped.n) == (0, 24)
+
+
 def test_a_class_of_one_image_and_a_small_test_are_told(tmp_path, fill):
     files = {f"A/{w}.png": i for i, w in enumerate("abcdefghij")} | {"nothing/only.png": 77}
     found = check(load(fill(tmp_path / "set", files), 16))
@@ -104,7 +113,7 @@ def test_external_sets_are_compared_with_training(tmp_path, fill, two_classes):
     warnings = external_warnings(load_external(root, 16, training.manifest.classes), training)
     assert len(warnings) == 3
     assert "no images of B" in warnings[0]
-    assert "1 images" in warnings[1]
+    assert "1 of the images" in warnings[1]
     assert "2 files" in warnings[2]
 
 

@@ -198,12 +198,21 @@ def test_a_file_cut_anywhere_is_refused_or_was_complete(picture, form):
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_damaged_bytes_give_a_picture_or_a_reason(data, picture):
-    form = data.draw(st.sampled_from(["JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP"]))
+    forms = ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP", "AVIF")
+    form = data.draw(st.sampled_from([form for form in forms if form in rules._FORMATS]))
     content = bytearray(encoded(picture(7).convert("P" if form == "GIF" else "RGB"), form))
     for _ in range(data.draw(st.integers(1, 8))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     found = outcome(bytes(content))
     assert found if isinstance(found, str) else (found.dtype, found.shape[2]) == (np.uint8, 3)
+
+
+def test_whatever_a_decoder_says_of_broken_frames_is_a_reason(picture, monkeypatch):
+    def broken(*args, **kwargs):
+        raise RuntimeError("Failed to decode frame 0")  # as the AVIF decoder does
+
+    monkeypatch.setattr(rules.Image, "open", broken)
+    assert "Failed to decode frame 0" in outcome(encoded(picture(7), "PNG"))
 
 
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])

@@ -73,6 +73,12 @@ def test_flat_test_files_tell_their_class(tmp_path, fill, name):
     assert labelled(find_layout(root))[f"test/{name}"] == ("A", "external")
 
 
+@pytest.mark.parametrize("name", ["10.jpg", "10_test.jpg", "10_3_test.jpg", "10-3.jpg"])
+def test_flat_test_files_of_classes_that_are_numbers_tell_them_whole(tmp_path, fill, name):
+    root = fill(tmp_path, {"train/1/1.png": 1, "train/10/1.png": 2, f"test/{name}": 3})
+    assert labelled(find_layout(root))[f"test/{name}"] == ("10", "external")
+
+
 def test_classes_come_in_code_point_order_capitals_first(tmp_path, fill):
     root = fill(tmp_path, {f"{c}/1.png": 1 for c in ("space", "del", "Z", "A", "nothing", "10", "2")})
     assert find_layout(root).classes == ("10", "2", "A", "Z", "del", "nothing", "space")

@@ -1,5 +1,7 @@
 """Rendered letters for training: every epoch has new ones, each stays for some epochs, none depends on history."""
 
+import os
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -44,6 +46,19 @@ def test_what_is_missing_or_cut_short_is_rendered_again_to_the_same_bytes(stream
     first.unlink()
     second.write_bytes(second.read_bytes()[:1000])
     assert np.array_equal(stream.epoch(1).pixels_of(np.arange(62)), before)
+
+
+def test_letters_of_runs_that_nobody_goes_on_with_are_removed(stream):
+    forgotten, waiting = replace(stream, run="b"), replace(stream, run="c")
+    for other in (forgotten, waiting):
+        other.epoch(0)
+    long_ago = time.time() - 8 * 24 * 3600
+    stream._folder().mkdir()
+    for other in (forgotten, stream):  # its own it keeps
+        os.utime(other._folder(), (long_ago, long_ago))
+    stream.epoch(0)
+    assert not forgotten._folder().exists()
+    assert len(list(waiting._folder().glob("*.npy"))) == len(list(stream._folder().glob("*.npy"))) == 1
 
 
 def test_the_cache_holds_no_more_than_an_epoch_needs(stream):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from surehand.alphabet import manual_alphabet
+from surehand.alphabet import manual_alphabet, normalised
 from surehand.data import to_images
 from surehand.errors import UsageError
 from surehand.intervals import Proportion, proportion
@@ -79,8 +79,8 @@ def stress(
         raise UsageError("Rendered letters can only be read by a classifier of the 29 classes of the alphabet.")
     if per_class < 1:
         raise UsageError(f"The number of pictures a class must be at least 1; got {per_class}.")
-    position = {name.casefold(): i for i, name in enumerate(classifier.classes)}
-    order = np.array([position[name.casefold()] for name in CLASSES], np.int64)
+    position = {normalised(name): i for i, name in enumerate(classifier.classes)}
+    order = np.array([position[normalised(name)] for name in CLASSES], np.int64)
     numbers, values = np.arange(per_class * len(CLASSES)), STRESS[factor]
     found = []
     for done, value in enumerate(values):

@@ -2,7 +2,7 @@
 
 from ._augment import Augmentation, apply_augmentation, augment, draw_augmentation, to_images
 from ._cache import cache_folder
-from ._check import Check, check, external_warnings
+from ._check import Check, Known, check, external_warnings, known_from
 from ._dataset import Dataset, Samples, Stacked, joined, load, load_external
 from ._decode import IMAGE_SUFFIXES, read_image
 from ._manifest import Manifest, read_manifest, write_manifest
@@ -19,6 +19,7 @@ __all__ = [
     "Augmentation",
     "Check",
     "Dataset",
+    "Known",
     "LetterStream",
     "Manifest",
     "Quarantined",
@@ -32,6 +33,7 @@ __all__ = [
     "external_warnings",
     "is_rendered",
     "joined",
+    "known_from",
     "letters_of",
     "load",
     "load_external",

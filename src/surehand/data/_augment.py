@@ -77,8 +77,8 @@ class Augmentation:
         for name in ("shift", "brightness", "contrast", "saturation", "channel_gain", "erasing", "grey"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} is a share and must be in [0, 1]; got {getattr(self, name)}")
-        if len(self.zoom) != 2 or not 0 < self.zoom[0] <= self.zoom[1]:
-            raise UsageError(f"zoom must be (smallest, largest) with 0 < smallest <= largest; got {self.zoom}")
+        if len(self.zoom) != 2 or not 0 < self.zoom[0] <= self.zoom[1] < np.inf:
+            raise UsageError(f"zoom must be (smallest, largest), finite, with 0 < smallest <= largest; got {self.zoom}")
         if not 1 <= self.stretch < np.inf:
             raise UsageError(f"stretch must be at least 1 and finite; got {self.stretch}")
 

@@ -40,7 +40,7 @@ class Check:
         near_duplicates: images with another of their class within 4 of 64 bits of the difference hash.
         imbalance: largest class over smallest.
         leak_random: share of the random frames with a twin (4 bits, same class) in training.
-        leak_grouped: the same of the validation and test groups.
+        leak_grouped: the same of the held-back test groups.
         nearest_random: accuracy of one nearest neighbour on thumbnails on the random frames: what a memory reaches.
         nearest_grouped: the same on the held-back test groups.
         flags: how many files carry each remark.
@@ -118,7 +118,6 @@ def check(dataset: Dataset) -> Check:
     labels, splits = manifest.labels, np.array(manifest.splits, "U10")
     counts = np.bincount(labels, minlength=len(manifest.classes))
     in_split = {name: splits == name for name in SPLITS}
-    held = in_split["grouped"] | in_split["validation"]
     numbers = Check(
         source=manifest.source,
         images=len(manifest),
@@ -132,7 +131,7 @@ def check(dataset: Dataset) -> Check:
         near_duplicates=_near_duplicates(dataset),
         imbalance=float(counts.max() / counts[counts > 0].min()),
         leak_random=_leak(dataset, in_split["random"]),
-        leak_grouped=_leak(dataset, held),
+        leak_grouped=_leak(dataset, in_split["grouped"]),
         nearest_random=_memory(dataset, in_split["random"]),
         nearest_grouped=_memory(dataset, in_split["grouped"]),
         flags=dict(Counter(flag for flags in manifest.flags if flags for flag in flags.split(";"))),
@@ -140,6 +139,31 @@ def check(dataset: Dataset) -> Check:
     )
     tested = np.bincount(labels[in_split["grouped"]], minlength=len(manifest.classes))
     return replace(numbers, warnings=tuple(_warnings(numbers, tested)))
+
+
+@dataclass(frozen=True)
+class Known:
+    """How many images of an external set are known from a training source.
+
+    Attributes:
+        copies: byte for byte.
+        twins: not byte for byte, but within 4 of 64 bits of the difference hash of an image of their class there.
+    """
+
+    copies: int
+    twins: int
+
+
+def known_from(external: Dataset, training: Dataset) -> Known:
+    """Compare an external set, from `load_external` with the classes of `training`, with all images of `training`."""
+    ours, theirs = training.manifest, external.manifest
+    digests = set(ours.sha256)
+    copies = np.array([digest in digests for digest in theirs.sha256], bool)
+    near = np.zeros(len(theirs), bool)
+    for label in np.unique(theirs.labels):
+        rows = np.flatnonzero(theirs.labels == label)
+        near[rows] = near_counts(theirs.dhash[rows], ours.dhash[ours.labels == label]) > 0
+    return Known(int(copies.sum()), int((near & ~copies).sum()))
 
 
 def external_warnings(external: Dataset, training: Dataset | None = None) -> tuple[str, ...]:
@@ -154,9 +178,17 @@ def external_warnings(external: Dataset, training: Dataset | None = None) -> tup
     warnings = []
     if missing := [c for c, n in zip(external.manifest.classes, counts, strict=True) if n == 0]:
         warnings.append(f"{name} has no images of {listed(missing)}: its accuracy says nothing about them.")
-    known = set(training.manifest.sha256) if training is not None else set()
-    if same := sum(digest in known for digest in external.manifest.sha256):
-        warnings.append(f"{same:,} images of {name} are in the training source too, byte for byte: it is not external.")
+    known = Known(0, 0) if training is None else known_from(external, training)
+    if known.copies:
+        warnings.append(
+            f"{known.copies:,} of the images of {name} occur in the training source too, byte for byte: "
+            "it is not external."
+        )
+    if known.twins:
+        warnings.append(
+            f"{known.twins:,} of the images of {name} have a near twin of their class in the training source: "
+            "both may come from one recording."
+        )
     if external.manifest.quarantined:
         warnings.append(
             f"{_files(len(external.manifest.quarantined))} left out of {name}: unreadable, or in two classes."

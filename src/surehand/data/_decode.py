@@ -117,6 +117,7 @@ def decode(data: bytes, suffix: str) -> Decoded:
     # Pillow's parsers meet arbitrary bytes here and let any of these through.
     except (
         struct.error,
+        RuntimeError,
         ValueError,
         SyntaxError,
         TypeError,

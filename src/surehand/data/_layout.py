@@ -34,8 +34,9 @@ _SPLITS = {
 
 _IGNORED = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})
 
-# A_test.jpg, A0001_test.jpg, A1.jpg: the class, a number, a word.
-_FLAT_NAME = re.compile(r"(.+?)[_\- ]?\d*(?:[_\- ](?:test|testing|val|valid|validation))?", re.IGNORECASE)
+# A_test.jpg, A0001_test.jpg, A1.jpg: the class, a number, a word. A class may be a number itself.
+_PART_WORD = re.compile(r"[_\- ](?:test|testing|val|valid|validation)$", re.IGNORECASE)
+_NUMBER = re.compile(r"[_\- ]?\d+$")
 
 
 @dataclass(frozen=True)
@@ -163,8 +164,9 @@ def _flat_files(folder: Path, files: list[_File], known: dict[str, str]) -> list
     found, unknown = [], []
     for file in files:
         stem = Path(file.path).stem
-        match = _FLAT_NAME.fullmatch(stem)
-        name = known.get(normalised(stem)) or (known.get(normalised(match[1])) if match else None)
+        word = _PART_WORD.sub("", stem)
+        tries = (stem, word, _NUMBER.sub("", word))
+        name = next((known[key] for text in tries if (key := normalised(text)) in known), None)
         if name is None:
             unknown.append(Path(file.path).name)
         else:

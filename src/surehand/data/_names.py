@@ -1,18 +1,9 @@
 """Class identity by name: which spellings mean the same class."""
 
-import unicodedata
 from collections.abc import Sequence
 
+from surehand.alphabet import normalised
 from surehand.errors import DataError
-
-
-def normalised(name: str) -> str:
-    """The form in which names are compared: `Del`, `DEL` and ` del` are one class, however the disk encodes accents.
-
-    >>> normalised("Del") == normalised("DEL ") == "del"
-    True
-    """
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).strip().casefold())
 
 
 def ordered(names: set[str]) -> tuple[str, ...]:

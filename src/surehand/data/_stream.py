@@ -1,6 +1,7 @@
 """Rendered letters without end: every epoch brings pictures that no epoch before has seen."""
 
 import shutil
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from surehand.render import RENDERER, render_many
 
 from ._dataset import Samples, joined
 from ._names import matched
+
+# Seconds without a new batch of letters: no epoch takes a week.
+_FORGOTTEN_AFTER = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ class LetterStream:
         """Told before the hours that training takes, not in the middle of them."""
         try:
             self._folder().mkdir(parents=True, exist_ok=True)
+            self._remove_forgotten()
             held = sum(path.stat().st_size for path in self._folder().glob("*.npy"))
             free = shutil.disk_usage(self._folder()).free
         except OSError as error:
@@ -112,6 +117,14 @@ class LetterStream:
                 f"{self.cache} has {free / 1e6:,.0f} MB left, and rendered letters need {needed / 1e6:,.0f} MB more "
                 "while training. Free some space, or name another place with --cache."
             )
+
+    def _remove_forgotten(self) -> None:
+        """Runs that were never gone on with leave their letters; whoever does so after all renders them again."""
+        own = self._folder()
+        for folder in own.parent.iterdir():
+            with suppress(OSError):  # another process removes it
+                if folder != own and time.time() - folder.stat().st_mtime > _FORGOTTEN_AFTER:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     @property
     def _render_seed(self) -> int:

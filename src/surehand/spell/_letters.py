@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from surehand.alphabet import CONTROL_CLASSES, MOTION_LETTERS, manual_alphabet, named
+from surehand.alphabet import CONTROL_CLASSES, motion_warnings, normalised
 from surehand.errors import UsageError
 
 DELETE, NOTHING, SPACE = CONTROL_CLASSES
@@ -127,7 +127,7 @@ def advance(
     before = probabilities if spelling.smoothed is None else spelling.smoothed
     smoothed = before + rule.smoothing * (probabilities - before)  # (k,)
     best = int(smoothed.argmax())
-    nothing = classes[best].casefold() == NOTHING
+    nothing = normalised(classes[best]) == NOTHING
 
     locked = spelling.locked
     if locked is not None and (smoothed[locked] < rule.down or nothing):
@@ -152,7 +152,7 @@ def to_text(names: tuple[str, ...]) -> str:
     """
     text = ""
     for name in names:
-        key = name.casefold()
+        key = normalised(name)
         if key == DELETE:
             text = text[:-1]
         elif key == SPACE:
@@ -164,16 +164,8 @@ def to_text(names: tuple[str, ...]) -> str:
 
 def _reading(letters: tuple[Letter, ...], classes: tuple[str, ...]) -> Reading:
     text = to_text(tuple(letter.name for letter in letters))
-    # Of letters that are no hands, none moves.
-    motions = (
-        [letter for letter in letters if named((letter.name,), MOTION_LETTERS)] if manual_alphabet(classes) else []
-    )
-    if not motions:
-        return Reading(text, letters, ())
-    where = ", ".join(f"{letter.name} at {letter.position + 1}" for letter in motions)
-    return Reading(
-        text, letters, (f"J and Z are motions; read from a still frame, these are not the real letter: {where}.",)
-    )
+    read = ((letter.name, f"{letter.name} at {letter.position + 1}") for letter in letters)
+    return Reading(text, letters, motion_warnings(read, classes))
 
 
 def _check_classes(probabilities: Float[np.ndarray, "... k"], classes: tuple[str, ...]) -> None:

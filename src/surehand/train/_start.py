@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from surehand.alphabet import normalised
 from surehand.data import Samples
 from surehand.errors import ConfigurationError
 from surehand.models import Classifier, blank, build, find_classifier, load
@@ -69,13 +70,13 @@ def start_from(name: str, model: nn.Module, architecture: str, classes: tuple[st
         ConfigurationError: another architecture, other classes, or another image size than the weights are made for.
     """
     source = starting_classifier(name, architecture)
-    position = {known.casefold(): i for i, known in enumerate(source.classes)}
-    if position.keys() != {wanted.casefold() for wanted in classes}:
-        different = sorted(position.keys() ^ {wanted.casefold() for wanted in classes})
+    position = {normalised(known): i for i, known in enumerate(source.classes)}
+    if position.keys() != {normalised(wanted) for wanted in classes}:
+        different = sorted(position.keys() ^ {normalised(wanted) for wanted in classes})
         raise ConfigurationError(
             f"{name} reads other classes than these images have ({', '.join(different)}); start without it."
         )
-    order = torch.tensor([position[wanted.casefold()] for wanted in classes])
+    order = torch.tensor([position[normalised(wanted)] for wanted in classes])
     weights = source.model.state_dict()
     for tensor in list(weights)[-2:]:  # weight and bias of the last layer, whatever it is called
         assert len(weights[tensor]) == len(order), f"{tensor} has no row for each class"
