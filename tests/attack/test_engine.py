@@ -365,6 +365,22 @@ def test_signs_that_mislead_travel_in_the_result(cnn, images, labels, end, messa
         assert any(message in warning for warning in result.warnings)
 
 
+def test_images_that_see_each_other_are_noticed_in_the_smallest_batches(cnn, images, labels):
+    model = nn.Sequential(copy.deepcopy(cnn), Counting())
+    for n in (2, 8):
+        result = run(model, images[:n], labels[:n], FGSM(), THREAT)
+        assert any("not repeatable" in warning for warning in result.warnings)
+
+
+def test_verdicts_by_a_hair_are_counted(cnn, images, labels):
+    class Even(nn.Module):
+        def forward(self, logits):
+            return 1e-5 * logits
+
+    result = run(nn.Sequential(copy.deepcopy(cnn), Even()), images, labels, FGSM(), THREAT)
+    assert any("decided by less than" in warning for warning in result.warnings)
+
+
 def test_saturated_images_are_marked_and_still_attacked(cnn, images, labels):
     model = nn.Sequential(cnn, Sure())
     margin = run(model, images, labels, FGSM(), THREAT)

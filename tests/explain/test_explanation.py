@@ -1,3 +1,4 @@
+from contextlib import suppress
 from dataclasses import FrozenInstanceError, fields, replace
 
 import numpy as np
@@ -82,6 +83,15 @@ def test_files_that_are_no_explanation_are_refused(tmp_path, content):
     (tmp_path / "e.npz").write_bytes(content)
     with pytest.raises(DataError, match=r"e\.npz"):
         load(tmp_path / "e.npz")
+
+
+def test_a_damaged_explanation_is_refused(explanation, tmp_path):
+    explanation.save(tmp_path / "e.npz")
+    whole = (tmp_path / "e.npz").read_bytes()
+    for place in range(0, len(whole), max(1, len(whole) // 200)):
+        (tmp_path / "e.npz").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with suppress(DataError):  # what is not read may be anything
+            load(tmp_path / "e.npz")
 
 
 def test_archives_and_versions_of_others_are_refused(tmp_path):

@@ -38,6 +38,13 @@ def test_without_resizing_masked_images_are_copied_pixels_bit_for_bit(game):
     assert torch.equal(torch.cat(model.seen), literal(*game))
 
 
+def test_precision_is_not_the_callers(game):
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    plain = masked_probabilities(model, *game)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert np.array_equal(masked_probabilities(model, *game), plain)
+
+
 def test_resizing_the_parts_is_resizing_the_masked_image(game):
     model = Recorder()
     masked_probabilities(model, *game, model_size=17)

@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import struct
+from zipfile import ZipFile
 
 import pytest
 import safetensors.torch
@@ -99,6 +100,13 @@ def test_probabilities_are_softmax_of_logits_over_temperature_and_leave_no_trace
     torch.testing.assert_close(probabilities.sum(1), torch.ones(4))
 
 
+def test_probabilities_are_float32_whatever_the_caller_has_switched_on(classifier):
+    images = torch.rand(4, 3, 8, 8)
+    plain = classifier.probabilities(images)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(classifier.probabilities(images), plain)
+
+
 def test_images_of_another_size_are_refused(classifier):
     with pytest.raises(UsageError, match="8x8 pixels; got 9x8"):
         classifier.probabilities(torch.rand(1, 3, 9, 8))
@@ -156,6 +164,18 @@ def test_pickles_are_refused_unopened(tmp_path, monkeypatch):
     assert not (tmp_path / "sprung").exists()
 
 
+def test_an_archive_of_photographs_is_not_called_a_pickle(tmp_path):
+    with ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.writestr("A/1.png", b"no matter")
+    with pytest.raises(ConfigurationError, match="safetensors file, or is damaged"):
+        load(tmp_path / "photos.zip")
+
+
+def test_a_path_that_cannot_be_looked_at_is_named(tmp_path):
+    with pytest.raises(ConfigurationError, match="Could not look for the model file"):
+        load(tmp_path / ("x" * 300))
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"hello", b"\x89PNG\r\n\x1a\n" + bytes(100), struct.pack("<Q", 2**60), struct.pack("<Q", 2) + b"{}"[:1]],
@@ -202,6 +222,7 @@ def test_safetensors_of_others_are_refused(tmp_path):
         ({"size": 8, "architecture": "small_reader"}, "at least 9 pixels"),
         ({"temperature": -1}, "temperature"),
         ({"temperature": "hot"}, "damaged"),
+        ({"temperature": 10**400}, "damaged"),
         ({"metadata": []}, "damaged"),
     ],
 )

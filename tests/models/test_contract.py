@@ -89,6 +89,7 @@ def test_gradients_reach_every_parameter_and_every_pixel(model):
     pixels = images(4).requires_grad_()
     gradients = torch.autograd.grad(model(pixels).logsumexp(1).sum(), [pixels, *model.parameters()])
     assert all(gradient.isfinite().all() and gradient.abs().sum() > 0 for gradient in gradients)
+    assert (gradients[0].abs().sum((0, 1)) > 0).all()
 
 
 def test_saving_and_loading_keep_every_bit(model, name, tmp_path):

@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from surehand.errors import UsageError
 from surehand.files import write_whole
 from surehand.intervals import Proportion, proportion
+from surehand.models import device_of
 
 from ._ask import logits_of
 from ._epsilon import grey_levels
 from ._goal import Goal
 from ._result import AttackResult
 from ._samples import batch_size_of
-from ._strict import device_of, strict
+from ._strict import strict
 
 
 @dataclass(frozen=True)

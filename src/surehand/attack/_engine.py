@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int64, UInt64
 from torch import Tensor, nn
 
+from surehand.models import device_of
 from surehand.progress import Progress, silent
 
 from ._ask import ask
@@ -18,7 +19,7 @@ from ._method import Answer, Method, Rows, State
 from ._result import AttackResult
 from ._samples import Samples, batch_size_of, checked
 from ._sanity import Sanity
-from ._strict import device_of, strict
+from ._strict import strict
 from ._threat import Threat, distance
 
 

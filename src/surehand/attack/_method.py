@@ -13,7 +13,8 @@ threat owns the budget. What is left for a method is where to look next. Project
         shared_direction: ClassVar[bool] = False
 
         def start(self, rows, clean):
-            return self._stepped(rows, rows.clean, clean.gradient, torch.ones(len(rows), dtype=torch.int64))
+            first = torch.ones(len(rows), dtype=torch.int64, device=rows.clean.device)
+            return self._stepped(rows, rows.clean, clean.gradient, first)
 
         def query(self, rows, state):
             return Query(state["points"], gradient=state["step"] < self.steps)
@@ -38,7 +39,9 @@ from ._goal import Goal, Loss
 from ._threat import Threat
 
 State = dict[str, Tensor]
-"""What a method remembers: tensors with one row a sample, so that the engine can drop rows and add others."""
+"""What a method remembers: tensors with one row a sample, so that the engine can drop rows and add others.
+
+They lie on the device of `Rows.clean`, and so do those of a `Query`."""
 
 
 @dataclass(frozen=True)

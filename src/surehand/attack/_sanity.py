@@ -11,7 +11,7 @@ from ._goal import Goal
 from ._margin import margin
 
 PROBED = 8
-"""Images that are evaluated a second time, by themselves, to see whether the model repeats itself."""
+"""At most so many images are evaluated a second time, by themselves, to see whether the model repeats itself."""
 
 # A class leads so far that float32 rounds its probability to 1: e^-16.6 is half a unit in the last place.
 _SATURATED = -16.6
@@ -39,8 +39,9 @@ class Sanity:
         self.zero_gradients += int((asked & ~(gradient != 0).any(dim=(1, 2, 3))).sum())
 
     def probe(self, model: nn.Module, clean: Float[Tensor, "n 3 h w"], goal: Goal, logits: Float[Tensor, "n k"]) -> int:
-        """Evaluate the first images of a batch again by themselves; returns how many."""
-        rows = slice(0, PROBED)
+        """Evaluate the first images of a batch again, without the others; returns how many."""
+        # At most half of them: the whole batch again would be the same batch.
+        rows = slice(0, min(PROBED, max(1, len(clean) // 2)))
         with torch.no_grad():
             again = logits_of(model, clean[rows], goal.take(rows))
         scale = logits[rows].abs().max()

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from surehand.errors import UsageError
-from surehand.models import evaluating
+from surehand.models import device_of, evaluating
 
 _SETTINGS = (
     ("cuda.matmul", "fp32_precision", "ieee"),
@@ -48,8 +48,3 @@ def strict(model: nn.Module) -> Iterator[None]:
         # Within a caller's inference mode there would be no gradients.
         stack.enter_context(torch.inference_mode(False))
         yield
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Where the model's weights are; the CPU for a model without weights."""
-    return next((tensor.device for tensor in (*model.parameters(), *model.buffers())), torch.device("cpu"))

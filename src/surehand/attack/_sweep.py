@@ -10,6 +10,7 @@ from jaxtyping import Float, Int64, UInt64
 from torch import Tensor, nn
 
 from surehand.errors import UsageError
+from surehand.models import device_of
 from surehand.progress import Progress, silent
 
 from ._ask import ask
@@ -19,7 +20,7 @@ from ._method import Method
 from ._result import RobustnessCurve
 from ._samples import batch_size_of, checked
 from ._sanity import Sanity
-from ._strict import device_of, strict
+from ._strict import strict
 from ._threat import Norm, Threat
 
 

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -130,6 +131,9 @@ def load(path: str | Path) -> Explanation:
         DataError: no such file, or not an explanation written by this version.
     """
     try:
+        with zipfile.ZipFile(path) as whole:
+            if damaged := whole.testzip():  # numpy parses what it reads before sums are compared
+                raise ValueError(f"{damaged} is damaged")
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         rest = json.loads(str(arrays.pop("header")))
@@ -139,6 +143,6 @@ def load(path: str | Path) -> Explanation:
         return kind(**arrays, **{**rest, "warnings": tuple(rest["warnings"])})
     except OSError as error:
         raise DataError(f"Could not read the explanation {path}: {error.strerror or error}.") from error
-    # AttributeError: a lone array instead of an archive.
-    except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    # RuntimeError: a byte that says the archive is encrypted, or compressed in another way.
+    except (EOFError, KeyError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is not an explanation in the format '{_FORMAT}'; write one with save().") from error

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from surehand.errors import UsageError
-from surehand.models import evaluating
+from surehand.models import device_of, evaluating
 from surehand.progress import Progress, silent
 
 # On a CPU the best batch is the largest whose layers stay in the cache; more is slower, by up to half.
@@ -35,7 +35,7 @@ def masked_probabilities(
     batch is one matrix product, straight in the memory layout (channels last) that convolutions like best. Without
     resizing, each pixel is 1 times itself plus zeros: equal to copying pixels, bit for bit.
 
-    The model is evaluated without gradients and is left as it was, also when it raises.
+    The model is evaluated in float32, without gradients, and is left as it was, also when it raises.
 
     Args:
         model: images in [0, 1] to logits (n, k).
@@ -54,13 +54,13 @@ def masked_probabilities(
     Raises:
         UsageError: the model's answer is not (n, k), or not finite.
     """
-    device = _device_of(model)
+    device = device_of(model)
     parts = _parts(image.to(device), hidden.to(device), segments, model_size)  # (2s, H, W, 3)
     _, height, width, _ = parts.shape
     batch = batch_size or _batch_size(device, height * width)
     choices = torch.from_numpy(np.concatenate([masks, ~masks], axis=1)).to(device, torch.float32)  # (n, 2s)
     probabilities = []
-    with evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad(), torch.autocast(device.type, enabled=False):
         for chunk in choices.split(batch):
             composed = (chunk @ parts.flatten(1)).view(len(chunk), height, width, 3)
             logits = model(composed.permute(0, 3, 1, 2))
@@ -92,12 +92,6 @@ def _resize(images: Float[Tensor, "n 3 h w"], height: int, width: int) -> Float[
     if images.shape[2:] == (height, width):
         return images
     return F.interpolate(images, (height, width), mode="bilinear", antialias=True, align_corners=False)
-
-
-def _device_of(model: nn.Module) -> torch.device:
-    for tensor in (*model.parameters(), *model.buffers()):
-        return tensor.device
-    return torch.device("cpu")
 
 
 def _batch_size(device: torch.device, pixels: int) -> int:

@@ -9,7 +9,7 @@ from ._convnext import ConvNeXt
 from ._darknet53 import Darknet53
 from ._darknet_weights import DarknetHeader, read_darknet_weights, write_darknet_weights
 from ._dropout import Dropout, sample_keys
-from ._evaluating import evaluating
+from ._evaluating import device_of, evaluating
 from ._export import export_onnx
 from ._normalise import Normalise
 from ._reader import Reader
@@ -36,6 +36,7 @@ __all__ = [
     "ViT",
     "blank",
     "build",
+    "device_of",
     "evaluating",
     "export_onnx",
     "find_classifier",

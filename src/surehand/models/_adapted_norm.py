@@ -10,8 +10,9 @@ def adapted(maps: Float[Tensor, "n c h w"], norm: nn.BatchNorm2d, share: float) 
 
     Other cameras and rooms give other statistics than the training images did; an image tells a little about its own
     (Schneider et al., "Improving robustness against common corruptions by covariate shift adaptation", NeurIPS 2020,
-    section 3). The mean and variance taken are those of a mixture of both distributions. What an image is read as
-    depends on no other image.
+    section 3). They interpolate means and variances; here both are those of a mixture of the two distributions, so
+    that the variance has a term more, of how far the means are apart. What an image is read as depends on no other
+    image.
 
     Args:
         maps: what a convolution made of each image.

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import safetensors
 import safetensors.torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from surehand.errors import ConfigurationError, UsageError
 from surehand.files import write_whole
 
-from ._evaluating import evaluating
+from ._evaluating import device_of, evaluating
 from ._table import ARCHITECTURES, blank
 
 _SCHEMA = 1
@@ -67,8 +68,8 @@ class Classifier:
         if images.shape[2:] != (self.size, self.size):
             height, width = images.shape[2:]
             raise UsageError(f"This classifier reads images of {self.size}x{self.size} pixels; got {height}x{width}.")
-        device = next(self.model.parameters()).device
-        with evaluating(self.model), torch.no_grad():
+        device = device_of(self.model)
+        with evaluating(self.model), torch.no_grad(), torch.autocast(device.type, enabled=False):
             return self.calibrated(images.to(device)).softmax(1)
 
     @property
@@ -90,11 +91,14 @@ def find_classifier(name: str | Path) -> Path:
     """The file that a name stands for: a path, or else a classifier that comes with the package, such as "reader".
 
     Raises:
-        ConfigurationError: neither.
+        ConfigurationError: neither, or the path cannot be looked at.
     """
     path = Path(name)
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:  # a folder that may not be entered, a name too long
+        raise ConfigurationError(f"Could not look for the model file {path}: {error.strerror}.") from error
     packaged = sorted(_PACKAGED.glob("*.safetensors"))
     for file in packaged:
         if str(name) == file.stem:
@@ -163,7 +167,7 @@ def load(path: str | Path) -> Classifier:
         classifier = Classifier(
             model, architecture, classes, header["size"], float(header["temperature"]), header["metadata"]
         )
-    except UsageError as error:
+    except (UsageError, OverflowError) as error:
         raise ConfigurationError(f"The header of {path} is damaged: {error}") from error
     tensors = {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in tensors.items()}
     _check_tensors(path, expected=model.state_dict(), found=tensors)
@@ -197,13 +201,16 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _is_pickle(path: Path) -> bool:
-    """By its first bytes: torch's zip archives of pickles, and bare pickles of protocol 2 and later."""
+    """Torch's zip archives, which hold a data.pkl, and by their first bytes bare pickles of protocol 2 and later."""
     try:
         with path.open("rb") as file:
-            start = file.read(4)
-    except OSError:
+            start = file.read(2)
+        if start == b"PK":
+            with ZipFile(path) as archive:
+                return any(name.endswith("data.pkl") for name in archive.namelist())
+    except (OSError, BadZipFile, NotImplementedError, ValueError):
         return False
-    return start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"})
+    return start[:1] == b"\x80" and start[1:] in {b"\x02", b"\x03", b"\x04", b"\x05"}
 
 
 def _check_tensors(path: Path, expected: dict[str, Tensor], found: dict[str, Tensor]) -> None:

@@ -62,10 +62,10 @@ def read_darknet_weights(model: Darknet53, path: str | Path) -> DarknetHeader:
             the message names the first layer that does not fit.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ConfigurationError(f"There is no weights file {path}.")
     try:
         content = path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigurationError(f"There is no weights file {path}.") from None
     except OSError as error:
         raise ConfigurationError(f"Could not read {path}: {error.strerror}.") from error
     header = _header(path, content)

@@ -16,7 +16,7 @@ from surehand.files import write_whole
 from surehand.randomness import generator
 
 from ._classifier import Classifier, normalisation
-from ._evaluating import evaluating
+from ._evaluating import device_of, evaluating
 
 _TOLERANCE = 1e-4
 
@@ -48,7 +48,7 @@ def export_onnx(classifier: Classifier, path: str | Path) -> float:
 
 def _exported(classifier: Classifier) -> bytes:
     """The whole ONNX model, weights inside."""
-    device = next(classifier.model.parameters()).device
+    device = device_of(classifier.model)
     # Two images: a batch of one would be taken for a constant.
     images = torch.zeros(2, 3, classifier.size, classifier.size, device=device)
     with _quiet(), evaluating(classifier.model):
@@ -90,8 +90,7 @@ def _difference(classifier: Classifier, content: bytes) -> float:
     pixels = generator("onnx parity").random((3, 3, classifier.size, classifier.size), dtype=np.float32)
     found = session.run(["logits"], {"images": pixels})[0]
     with evaluating(classifier.model), torch.no_grad():
-        device = next(classifier.model.parameters()).device
-        expected = classifier.model(torch.from_numpy(pixels).to(device)).cpu().numpy()
+        expected = classifier.model(torch.from_numpy(pixels).to(device_of(classifier.model))).cpu().numpy()
     return float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
 
 
