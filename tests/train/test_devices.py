@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from surehand.alphabet import CLASSES
-from surehand.data import Samples
+from surehand.data import Samples, joined
 from surehand.errors import UsageError
 from surehand.models import Classifier, build, save
 from surehand.render import render_many
 from surehand.train import Settings, train
+from surehand.train._devices import _hand_over, _take_over
 from surehand.train._sync_batch_norm import SyncBatchNorm2d, synchronise
 
 
@@ -33,6 +34,16 @@ def test_two_devices_give_the_losses_and_weights_of_one(images, validation):
         assert np.isclose(b.validation_accuracy * 41, round(b.validation_accuracy * 41), atol=1e-9)
     for name, value in one.model.state_dict().items():
         assert torch.allclose(value.float(), two.model.state_dict()[name].float(), atol=1e-5), name
+
+
+def test_devices_are_handed_what_was_joined_from_several(images, validation, tmp_path):
+    both = joined([images, validation])
+    _hand_over(both, tmp_path / "both")
+    again = _take_over(tmp_path / "both")
+    rows = np.arange(len(both))
+    assert np.array_equal(again.pixels_of(rows), both.pixels_of(rows))
+    assert np.array_equal(again.ids, both.ids)
+    assert (again.paths, again.classes) == (both.paths, both.classes)
 
 
 def test_two_devices_train_on_the_same_fresh_letters_as_one(tmp_path):

@@ -82,13 +82,14 @@ def test_every_parameter_is_in_one_group(name, architecture):
     assert all(group["initial_lr"] == group["lr"] for group in optimizer.param_groups)
 
 
-def test_muon_turns_all_kernels_but_those_of_pixels():
-    model = build("reader", 29, 32)
+@pytest.mark.parametrize(("name", "others"), [("reader", 2), ("small_reader", 1), ("convnext", 13)])
+def test_muon_turns_all_kernels_but_those_of_pixels_and_of_groups(name, others):
+    model = build(name, 29, 32)
     groups = muon(model, 0.1, 0.0).param_groups
     turned = {id(p) for group in groups if group["orthogonal"] for p in group["params"]}
-    kernels = [m.weight for m in model.modules() if isinstance(m, nn.Conv2d)]
-    assert turned == {id(kernel) for kernel in kernels if kernel.shape[1] > 3}
-    assert len(kernels) - len(turned) == 2
+    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
+    assert turned == {id(m.weight) for m in convolutions if m.in_channels > 3 and m.groups == 1}
+    assert len(convolutions) - len(turned) == others
     assert {group["lr"] for group in groups} == {0.1, 0.025}
 
 

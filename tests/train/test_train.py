@@ -28,7 +28,10 @@ def test_it_learns_where_the_square_is_and_keeps_the_best_weights(images, valida
     assert not result.model.training
 
 
-def test_the_result_depends_on_the_seed_and_on_nothing_before(images, validation):
+def test_the_result_depends_on_the_seed_and_on_nothing_before(images, validation, monkeypatch):
+    # Runs are compared: what a probe finds fastest may differ between them.
+    monkeypatch.setattr("surehand.train._loop.probe", lambda *_: Choice("float32", "channels_last", {}))
+
     def weights(seed):
         settings = Settings(epochs=1, batch=32, precision="float32", seed=seed)
         return train("cnn", images, validation, settings).model.state_dict()["output.weight"]
@@ -120,7 +123,7 @@ def test_settings_survive_as_plain_values():
     [
         ({"epochs": 0}, "epochs must be at least 1; got 0"),
         *(({"minutes": m}, "minutes must be at least 0, and finite") for m in (-1.0, float("inf"), float("nan"))),
-        ({"batch": 1}, "batch must be at least 2"),
+        ({"batch": 2}, "batch must be at least 3"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0"),
         ({"schedule": "linear"}, "schedule must be one of constant"),
         ({"precision": "float16"}, "precision must be one of auto"),

@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 
 from surehand import errors
 from surehand.data import Samples
-from surehand.errors import SurehandError
+from surehand.errors import DataError, SurehandError
 from surehand.models import build
 from surehand.processors import cores
 from surehand.progress import Progress
@@ -57,9 +57,16 @@ def train_on_devices(
             "cache": str(cache.absolute()),
             "save_every": save_every,
         }
-        (job / "job.json").write_text(json.dumps(values))
-        for name, samples in (("images", images), ("validation", validation)):
-            _hand_over(samples, job / name)
+        try:
+            (job / "job.json").write_text(json.dumps(values))
+            for name, samples in (("images", images), ("validation", validation)):
+                _hand_over(samples, job / name)
+        except OSError as error:
+            raise DataError(
+                f"What {settings.devices} devices share could not be written to {job.parent}: "
+                f"{error.strerror or error}. Free some space, name another place by the environment variable TMPDIR, "
+                "or give one device."
+            ) from error
         _run_processes(job, settings.devices, on_step, on_epoch, progress)
         return _result(home, architecture, images, settings)
 
@@ -75,18 +82,18 @@ def _run_processes(job: Path, devices: int, on_step: OnStep, on_epoch: OnEpoch, 
         port = probe.getsockname()[1]
     told = [job / f"device{rank}.txt" for rank in range(devices)]
     processes: list[subprocess.Popen[str]] = []
-    for rank in range(devices):
-        with told[rank].open("wb") as said:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "surehand.train._devices", str(job)],
-                env={**os.environ, **_environment(rank, devices, port)},
-                stdout=subprocess.PIPE if rank == 0 else subprocess.DEVNULL,
-                stderr=said,
-                text=True,
-                start_new_session=True,  # a terminal's Ctrl-C reaches us alone, and we pass it on once
-            )
-        processes.append(process)
     try:
+        for rank in range(devices):
+            with told[rank].open("wb") as said:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "surehand.train._devices", str(job)],
+                    env={**os.environ, **_environment(rank, devices, port)},
+                    stdout=subprocess.PIPE if rank == 0 else subprocess.DEVNULL,
+                    stderr=said,
+                    text=True,
+                    start_new_session=True,  # a terminal's Ctrl-C reaches us alone, and we pass it on once
+                )
+            processes.append(process)
         for line in processes[0].stdout or ():
             kind, values = json.loads(line)
             if kind == "step":
@@ -108,7 +115,7 @@ def _run_processes(job: Path, devices: int, on_step: OnStep, on_epoch: OnEpoch, 
         for process in processes:
             process.kill()
             process.wait()
-        if processes[0].stdout:
+        if processes and processes[0].stdout:
             processes[0].stdout.close()
     if any(code == 130 for code in codes):
         raise KeyboardInterrupt
@@ -135,13 +142,15 @@ def _environment(rank: int, devices: int, port: int) -> dict[str, str]:
 
 def _hand_over(samples: Samples, path: Path) -> None:
     """Write what another process needs to make the same samples; pixels on disk already are not written again."""
-    pixels = samples.pixels
-    assert isinstance(pixels, np.ndarray)  # letters rendered for an epoch join later, in each process
+    pixels, rows = samples.pixels, samples.rows
+    if not isinstance(pixels, np.ndarray):  # joined from several
+        everything = np.arange(len(samples))
+        pixels, rows = samples.pixels_of(everything), everything
     source = _whole_npy(pixels)
     if source is None:
         source = path.with_suffix(".npy")
         np.save(source, pixels)
-    np.savez(path.with_suffix(".npz"), rows=samples.rows, labels=samples.labels, ids=samples.ids)
+    np.savez(path.with_suffix(".npz"), rows=rows, labels=samples.labels, ids=samples.ids)
     names = {"pixels": str(source), "paths": samples.paths, "classes": samples.classes}
     path.with_suffix(".json").write_text(json.dumps(names))
 

@@ -29,7 +29,9 @@ def adamw(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.Opt
 
 
 def muon(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.Optimizer:
-    """`Muon` for the kernels of all convolutions except those on pixels, AdamW at a quarter of the rate for all else.
+    """`Muon` for the kernels of convolutions, AdamW at a quarter of the rate for all else.
+
+    Not for those on pixels, whose inputs are few, nor for those by groups, which are not one matrix.
 
     Args:
         model: its parameters.

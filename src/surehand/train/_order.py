@@ -10,7 +10,7 @@ from surehand.randomness import generator, uniforms
 def batches(n: int, batch: int, *, seed: int, epoch: int) -> list[Int64[ndarray, " _"]]:
     """All n positions once, in the order of this epoch, cut into ceil(n / batch) batches of nearly equal size.
 
-    Equal sizes, because a last batch of one image would break batch normalisation.
+    Equal sizes, because a last batch of one image would break batch normalisation: from batches of 3 on, there is none.
 
     Args:
         n: images, at least 1.

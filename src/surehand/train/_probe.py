@@ -53,7 +53,7 @@ def probe(model: nn.Module, size: int, batch: int, precision: str = "auto", seco
         size: height and width of the images.
         batch: images a step; big models are probed with fewer.
         precision: "auto", or the only one to consider.
-        seconds: about how long the whole probe may take.
+        seconds: about how long the whole probe may take; longer where some steps of eight images already do.
     """
     precisions = PRECISIONS if precision == "auto" else (precision,)
     candidates = [(p, layout) for p in precisions for layout in LAYOUTS]

@@ -23,7 +23,7 @@ class Settings:
             left is less than rendering takes; the last validation, the probe and saving come on top. Schedules go by
             the share of the epochs or of the time that is done, whichever is larger, so what is learned depends on the
             machine's speed. 0 for no such limit.
-        batch: images a step, over all devices together; at least 2. An epoch is cut into nearly equal batches of at
+        batch: images a step, over all devices together; at least 3. An epoch is cut into nearly equal batches of at
             most this many, so there is no tiny last one.
         optimizer: a name in `OPTIMIZERS`.
         learning_rate: the largest rate of the schedule.
@@ -35,10 +35,11 @@ class Settings:
         augmentation: what is done to training images, and to no others.
         grow: share of the training, from its beginning, in which images grow from five eighths of their sides to all of
             them, in three steps; in [0, 1). For networks that read images of any size, whose work shrinks with them.
-            Validation is of whole images throughout, by statistics of the smaller ones, so give it patience.
+            Validation is of whole images throughout, by statistics of the smaller ones (where epochs are so short that
+            these are measured anew, of whole ones), so give it patience.
         fresh: rendered letters that are made anew for each epoch and join the training images; 0 for none.
         stay: epochs in which such a letter is trained on, each time augmented differently.
-        scenes: "any", "near" or "studio", where such letters are held (`surehand.render.SCENES`).
+        scenes: "any", "shown", "near" or "studio", where such letters are held (`surehand.render.SCENES`).
         start: a classifier file, or the name of one in the package, whose weights are the first ones; "" draws them.
         keep: share of these first weights in the result's, in [0, 1); the rest are those that training ended with
             (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Only with `start`.
@@ -69,11 +70,11 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, smallest in (("epochs", 1), ("batch", 2), ("patience", 1), ("fresh", 0), ("stay", 1), ("devices", 1)):
+        for name, smallest in (("epochs", 1), ("batch", 3), ("patience", 1), ("fresh", 0), ("stay", 1), ("devices", 1)):
             if getattr(self, name) < smallest:
                 raise UsageError(f"{name} must be at least {smallest}; got {getattr(self, name)}.")
-        if not self.learning_rate > 0:
-            raise UsageError(f"learning_rate must be above 0; got {self.learning_rate}.")
+        if not 0 < self.learning_rate < inf:
+            raise UsageError(f"learning_rate must be above 0, and finite; got {self.learning_rate}.")
         for name in ("minutes", "weight_decay", "min_delta"):
             if not 0 <= getattr(self, name) < inf:
                 raise UsageError(f"{name} must be at least 0, and finite; got {getattr(self, name)}.")
