@@ -46,6 +46,8 @@ def test_a_configuration_file_says_what_the_settings_said(source, external, trai
         "seed = true",
         'models = "cnn"',
         "[training]\nseed = 3",
+        "[training.augmentation]\nflip = 2",
+        "[training.augmentation]\nrotation = 'far'",
         'source = "caf\udce9"',
     ],
 )
@@ -80,6 +82,37 @@ def test_a_stage_that_fails_leaves_no_record(tmp_path):
     with pytest.raises(RuntimeError):
         folder.stage("s", 0, lambda: (_ for _ in ()).throw(RuntimeError("no")))
     assert folder.stage("s", 0, lambda: {"fine": True})["fine"]
+
+
+def test_a_stage_that_fails_halfway_forgets_what_it_has_written_over(tmp_path):
+    def make(text, *, fails=""):
+        if fails == "before":
+            raise KeyboardInterrupt
+        folder.write_text("out.txt", text)
+        if fails:
+            raise KeyboardInterrupt
+        return {"files": ["out.txt"], "text": text}
+
+    folder = RunFolder(tmp_path)
+    folder.stage("s", 1, lambda: make("one"))
+    with pytest.raises(KeyboardInterrupt):
+        folder.stage("s", 2, lambda: make("two", fails="before"))
+    assert folder.stage("s", 1, lambda: make("never"))["text"] == "one"  # nothing was written over
+    with pytest.raises(KeyboardInterrupt):
+        folder.stage("s", 2, lambda: make("two", fails="after"))
+    assert folder.stage("s", 1, lambda: make("one"))["text"] == (tmp_path / "out.txt").read_text() == "one"
+
+
+def test_files_of_a_run_are_those_it_wrote_or_kept(tmp_path):
+    def make(name):
+        RunFolder(tmp_path).write_text(name, "x")
+        return {"files": [name]}
+
+    for name in ("a", "b"):
+        RunFolder(tmp_path).stage(name, 0, lambda name=name: make(name))
+    folder = RunFolder(tmp_path)
+    folder.stage("a", 0, lambda: make("never"))
+    assert folder.names == {"a"}
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from surehand.alphabet import CLASSES
+from surehand.data import read_image
 from surehand.models import find_classifier, load
 from surehand.render import render
 
@@ -66,7 +67,42 @@ def test_attack_and_explain_take_it(photographs, tmp_path):
     assert explained.code == 0, explained.err
 
 
+def test_letters_that_move_are_marked(photographs, tmp_path):
+    (tmp_path / "J").mkdir()
+    for index in range(3):
+        picture = Image.fromarray(render("J", seed=7, index=index, size=160, fixed=HELD).image)
+        picture.save(tmp_path / "J" / f"{index}.png")
+    moving = sorted((tmp_path / "J").iterdir())
+    read = surehand("predict", "reader", *moving, *photographs.glob("L/*.png"), "--json").json
+    marked = [r["image"] for r in read["result"]["images"] if r["prediction"] in "JZ"]
+    assert marked
+    assert read["warnings"] == [
+        f"J and Z are motions; read from a still frame, these are not the real letter: {', '.join(marked)}."
+    ]
+    evaluated = surehand("evaluate", "reader", tmp_path, "--cache", tmp_path / "cache", "--json")
+    assert any("are motions" in w and "images of J: 3" in w for w in evaluated.json["warnings"])
+    explained = surehand("explain", "reader", marked[0], "--perturbations", 40, "--out", tmp_path / "why", "--json")
+    assert any("are motions" in w for w in explained.json["warnings"])
+
+
+def test_what_is_explained_is_what_is_read(photographs, tmp_path, monkeypatch):
+    image, other = photographs / "W" / "1-0.png", photographs / "L" / "0-0.png"
+    readings = surehand("predict", "reader", image, other, "--json").json["result"]["images"]
+    first, second = (reading["prediction"] for reading in readings)
+    assert first != second
+    # As if, brought to the size at which superpixels are cut, it were another picture.
+    monkeypatch.setattr(
+        "surehand.data.read_image", lambda path, size: read_image(image if size == 160 else other, size)
+    )
+    explained = surehand("explain", "reader", image, "--size", 80, "--perturbations", 20, "--out", tmp_path, "--json")
+    assert explained.json["result"]["target"] == first
+    assert any(f"is read as {first}, but as {second} when" in w for w in explained.json["warnings"])
+
+
 def test_accuracy_by_factor(tmp_path):
+    kept = surehand("evaluate", "reader", "letters:1", "--by", "hand", "--cache", tmp_path)
+    assert kept.code == 2
+    assert "leave one of them out" in kept.err
     answer = surehand("evaluate", "reader", "letters:1", "--by", "hand", "--json")
     values = answer.json["result"]["by"]["hand"]["values"]
     assert [(entry["at"], entry["n"]) for entry in values] == [("right", 29), ("left", 29)]

@@ -7,7 +7,9 @@ import socket
 
 import jsonschema
 import pytest
+from PIL import Image
 
+from surehand.errors import DataError
 from surehand.report import SCHEMA_FILE
 
 from .conftest import surehand, write_folder
@@ -117,6 +119,9 @@ def test_a_gate_that_is_not_met_exits_with_5_and_still_answers(finished, monkeyp
         (["--size", "4"], 2, "size must lie in"),
         (["--size", "16", "--models", "cnn,convnext"], 2, "need at least 32 pixels; got 16"),
         (["--epochs", "0"], 2, "epochs must be at least 1"),
+        (["--stay", "3"], 2, "stay is of fresh letters, and cnn is trained on none"),
+        (["--scenes", "near"], 2, "scenes is of fresh letters"),
+        (["--learning-rate", "inf"], 2, "learning_rate must be above 0, and finite"),
         (["--no-such-option"], 2, "No such option"),
     ],
 )
@@ -224,10 +229,69 @@ def test_new_runs_never_share_a_folder(tmp_path, monkeypatch):
     assert "photos-train" in first.name
 
 
-def test_a_new_folder_is_gone_when_nothing_was_written(tmp_path, monkeypatch):
+@pytest.mark.parametrize("verb", ["train", "run"])
+def test_a_new_folder_is_gone_when_nothing_was_written(verb, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert surehand("train", "nowhere").code == 4
+    assert surehand(verb, "nowhere").code == 4
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("mistyped", [["nowhere"], ["--external", "world=nowhere"]])
+def test_a_name_mistyped_leaves_an_earlier_run_as_it_was(finished, mistyped):
+    def held():
+        return {p: p.read_bytes() for p in finished.folder.rglob("*") if p.is_file()}
+
+    before = held()
+    source, others = (mistyped[0], []) if len(mistyped) == 1 else (finished.arguments[1], mistyped)
+    answer = surehand("run", source, *finished.arguments[2:], *others)
+    assert answer.code == 4
+    assert "nowhere" in answer.err
+    assert held() == before
+
+
+def test_an_external_set_may_have_any_name(finished, tmp_path):
+    arguments = [str(a).replace("elsewhere=", "files=") for a in finished.arguments]
+    arguments[arguments.index("--out") + 1] = tmp_path / "run"
+    shutil.copytree(finished.folder, tmp_path / "run")
+    answer = surehand(*arguments, "--fail-under", "files=0", "--json")
+    assert answer.code == 0, answer.err
+    model = answer.json["result"]["models"]["cnn"]
+    assert set(model["accuracy"]["external"]) == set(model["calibration"]["external"]) == {"files"}
+    assert "files" in model["confused"]
+    assert "external" in {reason["check"] for reason in answer.json["result"]["verdict"]["reasons"]}
+    # What the folder held of the other set is there still, and no artifact of this run.
+    assert list((tmp_path / "run").glob("tables/*-elsewhere.csv"))
+    assert not [artifact for artifact in answer.json["artifacts"] if "elsewhere" in artifact]
+    assert [artifact for artifact in answer.json["artifacts"] if artifact.endswith("-files.csv")]
+
+
+def test_frames_of_the_training_source_are_not_external(pictures, finished, tmp_path):
+    known = tmp_path / "known"
+    shutil.copytree(pictures / "red", known / "red")
+    for path in (known / "red").iterdir():
+        if int(path.stem.split("-")[1]) >= 2:  # two copies, the others with other bytes
+            picture = Image.open(path)
+            picture.putpixel((0, 0), (0, 0, 0))
+            picture.save(path)
+    arguments = ["run", pictures, "--size", 24, "--epochs", 1, "--attack-images", 4, "--cache", finished.cache]
+    answer = surehand(*arguments, "--external", f"known={known}", "--out", tmp_path / "run", "--json")
+    assert answer.code == 0, answer.err
+    found = answer.json["result"]["external"]["known"]
+    assert (found["images"], found["known_images"], found["near_images"]) == (40, 2, 38)
+    reasons = {reason["check"]: reason["level"] for reason in answer.json["result"]["verdict"]["reasons"]}
+    assert (reasons["external-known"], reasons["external-near"]) == ("do not trust", "caution")
+
+
+def test_nothing_is_promised_where_kaggle_is_asked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def enough(*args, **kwargs):
+        raise DataError("enough")
+
+    monkeypatch.setattr("surehand.audit.audit", enough)
+    assert "Nothing is sent off this machine" in surehand("run", "letters:2").err
+    for asking in (["kaggle:a/b"], ["letters:2", "--external", "x=kaggle:a/b"]):
+        assert "Nothing is sent" not in surehand("run", *asking).err
 
 
 def test_classes_that_the_model_does_not_know_are_refused(finished, tmp_path):

@@ -92,6 +92,12 @@ def test_attack_writes_images_within_the_budget(finished, tmp_path):
         assert np.abs(np.asarray(Image.open(path)).astype(int) - clean).max() <= 8
 
 
+def test_what_the_files_reach_is_told_beside_what_the_numbers_do(finished, tmp_path):
+    answer = surehand("attack", finished.model, finished.external, "--epsilon", "0.003", "--out", tmp_path)
+    assert "goal reached as files 0.0 %" in answer.out
+    assert "(whole grey levels: 0)" in answer.out
+
+
 def test_a_targeted_attack_leaves_out_images_of_the_target(finished, tmp_path):
     result = surehand("attack", finished.model, finished.external, "--target", "red", "--epsilon", "0.1", "--json").json
     assert result["result"]["images"] == 12

@@ -169,7 +169,9 @@ def test_names_that_are_not_utf_8_are_shown_with_a_question_mark(made_up, tmp_pa
 
 def test_the_random_accuracy_never_stands_alone(report):
     *_, page = report
-    for block in re.findall(r"random split.{0,600}", page.text[: page.text.index("Reasons")]):
+    blocks = re.findall(r"random split.{0,600}", page.text[: page.text.index("Reasons")])
+    assert blocks
+    for block in blocks:
         assert "whole groups held back" in block
 
 

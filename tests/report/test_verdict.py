@@ -67,6 +67,16 @@ def test_a_small_set_does_not_condemn_by_chance_but_is_named_as_small(good):
     assert "12 images" in reason["text"]
 
 
+def test_of_two_classes_a_handful_read_rightly_is_no_guessing(good):
+    good["data"]["classes"] = 2
+    accuracy = good["models"]["cnn"]["accuracy"]
+    accuracy["external"]["world"] = {"value": 1.0, "low": 0.478, "high": 1.0, "n": 5}
+    assert [reason["level"] for reason in found(good, "chance")] == ["caution"]
+    assert verdict(good)["level"] == "caution"
+    accuracy["external"]["world"] = {"value": 0.5, "low": 0.45, "high": 0.55, "n": 400}
+    assert [reason["level"] for reason in found(good, "chance")] == ["do not trust"]
+
+
 def test_without_an_external_set_the_verdict_says_what_is_not_known(good, alphabet_record):
     good["external"] = {}
     [reason] = found(good, "no-external-set")
@@ -128,6 +138,12 @@ def test_an_external_set_with_images_of_the_training_source_is_not_to_be_trusted
     [reason] = found(good, "external-known")
     assert reason["level"] == verdict(good)["level"] == "do not trust"
     assert "3 images of “world” are in the training source too" in reason["text"]
+
+
+@pytest.mark.parametrize(("near", "reasons"), [(21, 0), (22, 1)])
+def test_near_twins_of_training_images_are_a_reason_above_one_in_twenty(good, near, reasons):
+    good["external"]["world"].update(images=435, near_images=near)
+    assert [reason["level"] for reason in found(good, "external-near")] == ["caution"] * reasons
 
 
 def test_sets_are_named_in_words(record):

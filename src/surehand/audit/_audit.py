@@ -15,7 +15,17 @@ import torch
 
 from surehand import __version__, report
 from surehand.alphabet import manual_alphabet
-from surehand.data import Dataset, Samples, check, external_warnings, load, load_external, sheet, write_manifest
+from surehand.data import (
+    Dataset,
+    Samples,
+    check,
+    external_warnings,
+    known_from,
+    load,
+    load_external,
+    sheet,
+    write_manifest,
+)
 from surehand.errors import DataError
 from surehand.models import load as load_classifier
 
@@ -52,8 +62,11 @@ def audit(
         SurehandError: something the user can mend; finished stages stay in the folder.
         KeyboardInterrupt: after Ctrl-C; the same call goes on where this one stopped.
     """
-    tell = narrator or Silent()
-    folder, started = RunFolder(path), monotonic()
+    tell, started = narrator or Silent(), monotonic()
+    folder = RunFolder(path)
+    # A name mistyped is told before anything is written: an earlier run may lie in the folder.
+    dataset = _load(settings, cache, tell)
+    external = _load_external(settings, dataset, cache, tell)
     folder.write_text("config.toml", settings.to_toml())
     record, before = _header(settings, path, command), _seconds_before(folder)
 
@@ -64,19 +77,20 @@ def audit(
 
     publish("running")
     try:
-        dataset = _data(settings, folder, record, cache, tell)
-        external = _external(settings, dataset, record, cache, tell)
+        record["data"] = _data(settings, folder, dataset, tell)
+        record["external"] = _external(settings, external, dataset, tell)
         publish("running")
         metrics: list[str] = []
+        sets = {name: found.all() for name, found in external.items()}
         for name in settings.models:
-            record["models"][name] = _model(name, settings, folder, dataset, external, cache, metrics, tell)
+            record["models"][name] = _model(name, settings, folder, dataset, sets, cache, metrics, tell)
             publish("running")
         if manual_alphabet(dataset.manifest.classes):
             record["speech"] = speech_stage(folder, record["models"], dataset.samples("grouped"), tell)
         record["verdict"] = report.verdict({**record, "status": "complete"})
         publish("complete")
         tell.say("Report    figures and page")
-        report.write_report(path)
+        folder.names.update(file.relative_to(path).as_posix() for file in report.write_report(path))
         publish("complete")
     except KeyboardInterrupt:
         publish("interrupted")
@@ -96,8 +110,8 @@ def train_model(
         What `run.json` holds of a model's training.
     """
     tell, name = narrator or Silent(), settings.models[0]
-    # What is wrong with the settings or the images is told before anything is written.
     training = settings.for_model(name)
+    # As in `audit`, before anything is written.
     dataset = _load(settings, cache, tell)
     folder = RunFolder(path)
     return _without_files(train_stage(folder, name, dataset, training, cache, [], tell))
@@ -117,8 +131,15 @@ def _load(settings: AuditSettings, cache: Path | None, tell: Narrator) -> Datase
     return dataset
 
 
-def _data(settings: AuditSettings, folder: RunFolder, record: Result, cache: Path | None, tell: Narrator) -> Dataset:
-    dataset = _load(settings, cache, tell)
+def _load_external(settings: AuditSettings, dataset: Dataset, cache: Path | None, tell: Narrator) -> dict[str, Dataset]:
+    classes = dataset.manifest.classes
+    return {
+        name: load_external(source, settings.size, classes, cache=cache, progress=tell.progress(f"Read {name}"))
+        for name, source in settings.external.items()
+    }
+
+
+def _data(settings: AuditSettings, folder: RunFolder, dataset: Dataset, tell: Narrator) -> Result:
     found = check(dataset)
     manifest = dataset.manifest
     write_manifest(manifest, folder.file("manifest.csv"))
@@ -132,34 +153,28 @@ def _data(settings: AuditSettings, folder: RunFolder, record: Result, cache: Pat
         return {"files": list(names)}
 
     folder.stage("sheets", [manifest.digest, settings.size, settings.seed, asdict(augmentation)], sheets)
-    record["data"] = found.to_dict()
-    data = record["data"]
+    data = found.to_dict()
     tell.say(f"Data      {data['images']:,} images in {data['classes']} classes, {data['quarantined']} quarantined")
     tell.say("Split     " + ", ".join(f"{name} {n:,}" for name, n in data["splits"].items() if n))
     tell.say(f"Leak      {found.leak_random} of a random split; {found.leak_grouped} of this one")
     tell.say(f"Thumbs    nearest neighbour: random {found.nearest_random}; grouped {found.nearest_grouped}")
-    return dataset
+    return data
 
 
-def _external(
-    settings: AuditSettings, dataset: Dataset, record: Result, cache: Path | None, tell: Narrator
-) -> dict[str, Samples]:
-    sets = {}
-    for name, source in settings.external.items():
-        loaded = load_external(
-            source, settings.size, dataset.manifest.classes, cache=cache, progress=tell.progress(f"Read {name}")
-        )
-        sets[name] = loaded.all()
-        present = set(sets[name].labels.tolist())
-        record["external"][name] = {
-            "source": source,
-            "images": len(sets[name]),
+def _external(settings: AuditSettings, sets: dict[str, Dataset], dataset: Dataset, tell: Narrator) -> Result:
+    found = {}
+    for name, loaded in sets.items():
+        present, known = set(loaded.manifest.labels.tolist()), known_from(loaded, dataset)
+        found[name] = {
+            "source": settings.external[name],
+            "images": len(loaded.manifest),
             "missing_classes": [c for i, c in enumerate(dataset.manifest.classes) if i not in present],
-            "known_images": len(set(loaded.manifest.sha256) & set(dataset.manifest.sha256)),
+            "known_images": known.copies,
+            "near_images": known.twins,
             "warnings": list(external_warnings(loaded, dataset)),
         }
-        tell.say(f"External  {name}: {len(sets[name]):,} images, never trained on")
-    return sets
+        tell.say(f"External  {name}: {len(loaded.manifest):,} images, never trained on")
+    return found
 
 
 def _model(
@@ -182,7 +197,8 @@ def _model(
     evaluated = evaluate_stage(folder, name, classifier, identity, sets, tell)
     attacked = attack_stage(folder, name, classifier, identity, sets["grouped"], settings, tell)
     explained = explain_stage(folder, name, classifier, identity, dataset, settings, tell)
-    return _without_files({**trained, **evaluated, "fgsm": attacked, "lime": explained})
+    own = {**_without_files(trained), **_without_files(evaluated)}
+    return {**own, "fgsm": _without_files(attacked), "lime": _without_files(explained)}
 
 
 def _header(settings: AuditSettings, path: Path, command: str) -> Result:
@@ -230,7 +246,10 @@ def _processor() -> str:
 
 
 def _artifacts(folder: RunFolder) -> list[dict[str, str]]:
-    """Every file of the run but the bookkeeping of stages, with its kind."""
+    """What this run has written or kept, but the bookkeeping of stages, with its kind.
+
+    Files that an earlier run left in the folder, with other models or sets, are not this one's.
+    """
     kinds = {
         ".safetensors": "model",
         ".csv": "table",
@@ -239,14 +258,11 @@ def _artifacts(folder: RunFolder) -> list[dict[str, str]]:
         ".wav": "speech",
         ".npz": "arrays",
     }
-    paths = sorted(p for p in folder.path.rglob("*") if p.is_file() and not p.name.startswith("."))
-    names = [p.relative_to(folder.path).as_posix() for p in paths]
-    kept = [n for n in names if not n.startswith(("stages/", "training/"))]
-    return [{"path": n, "kind": kinds.get(Path(n).suffix, "document")} for n in kept]
+    names = [n for n in sorted(folder.names) if not n.startswith(("stages/", "training/"))]
+    there = [n for n in names if (folder.path / n).is_file()]
+    return [{"path": n, "kind": kinds.get(Path(n).suffix, "document")} for n in there]
 
 
-def _without_files(value: Any) -> Any:
-    """Plain values without the "files" entries that only stages need."""
-    if isinstance(value, dict):
-        return {k: _without_files(v) for k, v in value.items() if k != "files"}
-    return value
+def _without_files(result: Result) -> Result:
+    """What a stage found, without the list of its files, which only stages need."""
+    return {key: value for key, value in result.items() if key != "files"}

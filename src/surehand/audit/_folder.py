@@ -14,10 +14,18 @@ Result = dict[str, Any]
 
 
 class RunFolder:
-    """A run's folder; `path` exists once this is made."""
+    """A run's folder; `path` exists once this is made.
+
+    Attributes:
+        path: of the folder.
+        names: of the files that this run has written, or whose stage need not be done again.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.names: set[str] = set()
+        # What a stage being done anew wrote before, each with the record that still vouches for it.
+        self._outdated: dict[str, Path] = {}
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -26,8 +34,11 @@ class RunFolder:
             ) from error
 
     def file(self, name: str) -> Path:
-        """The path of a file in the folder, whose own folder exists."""
+        """The path of a file to be written in the folder, whose own folder exists."""
         path = self.path / name
+        self.names.add(name)
+        if record := self._outdated.get(name):
+            record.unlink(missing_ok=True)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -60,8 +71,11 @@ class RunFolder:
         if record.exists():
             old = json.loads(record.read_text(encoding="utf-8"))
             if old["key"] == key and all((self.path / file).exists() for file in old["result"]["files"]):
+                self.names.update(old["result"]["files"])
                 return old["result"]
+            self._outdated = dict.fromkeys(old["result"]["files"], record)
         result = finite({"files": [], **make()})
+        self._outdated = {}
         self.write_json(f"stages/{name}.json", {"key": key, "result": result})
         return result
 

@@ -243,6 +243,8 @@ def explain_stage(
             "model_size": classifier.size,
             "recipe": "original",
             "progress": progress,
+            # As it is read: cut at another size and brought to the model's, it may be read otherwise.
+            "target": int(classifier.probabilities(samples.images(np.array([position]))).argmax()),
         }
         try:
             (found,) = explain(classifier.calibrated, image, "lime", **options)

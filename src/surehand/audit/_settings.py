@@ -61,12 +61,16 @@ class AuditSettings:
         """How this model is trained: its recipe with the differences asked for.
 
         Raises:
-            UsageError: a setting is out of range, or the images are too small for the model.
+            UsageError: a setting is out of range, or of fresh letters where there are none, or the images are too small
+                for the model.
             MissingPartError: the model needs an optional part that is not installed.
             ConfigurationError: the classifier it shall start from is missing, or of another architecture.
         """
         blank(architecture, 2, self.size)
         settings = recipe(architecture, self.recipe, **{**self.training, "seed": self.seed})
+        idle = [name for name in ("stay", "scenes") if name in self.training]
+        if idle and not settings.fresh:
+            raise UsageError(f"{idle[0]} is of fresh letters, and {architecture} is trained on none; give fresh, too.")
         if settings.start:
             starting_classifier(settings.start, architecture)
         return settings
@@ -107,6 +111,7 @@ class AuditSettings:
             if "augmentation" in values.get("training", {}):
                 augmentation = values["training"]["augmentation"]
                 _refuse_unknown(path, "training.augmentation.", augmentation, Augmentation)
+                _refuse_types(path, "training.augmentation.", augmentation, Augmentation())
                 values["training"]["augmentation"] = augmentation_from(augmentation)
             return replace(cls(), **{**values, "models": tuple(values.get("models", cls().models))})
         except (TypeError, UsageError) as error:

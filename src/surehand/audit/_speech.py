@@ -37,6 +37,7 @@ def speech_stage(folder: RunFolder, models: dict[str, Result], samples: Samples,
     try:
         spoken = speak(read.text, folder.file("speech.wav"))
     except MissingPartError as error:
+        folder.names.discard("speech.wav")  # an earlier run's, if it is there
         tell.say(f"Speak     left out: {error}")
         return None
     tell.say(f"Speak     {WORD} was read by {best} as {read.text!r}: speech.wav, {spoken.seconds:.1f} s")

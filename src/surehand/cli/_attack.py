@@ -140,6 +140,7 @@ def _adversarial(
         f"clean accuracy        {found.clean_accuracy}",
         f"adversarial accuracy  {found.adversarial_accuracy}",
         f"goal reached          {found.success_rate}",
+        f"goal reached as files {files.success_rate}  (whole grey levels: {files.levels})",
     ]
     return Outcome(result, "\n".join(lines), found.warnings, tuple(written))
 

@@ -28,10 +28,13 @@ def evaluate(
     cache: CacheOption = None,
 ) -> Outcome:
     """Accuracy of MODEL on all images of DATA, with its exact interval, classes, confusions and calibration."""
+    from surehand.alphabet import motion_warnings
     from surehand.data import external_warnings, load_external
     from surehand.models import load
     from surehand.train import evaluate as evaluate_
 
+    if by and cache is not None:
+        raise UsageError("--by keeps no images, so --cache has nothing to do; leave one of them out.")
     classifier = load(model)
     if by:
         return _by_factor(console, classifier, data, by)
@@ -48,7 +51,10 @@ def evaluate(
     }
     lines = [f"accuracy  {found.accuracy}", f"calibration error  {100 * found.ece:.1f} %"]
     lines += [f"  {c.truth} read as {c.prediction}: {c.count} ({100 * c.share:.0f} %)" for c in found.most_confused(5)]
-    return Outcome(result, "\n".join(lines), external_warnings(dataset))
+    measured = ((c.name, f"images of {c.name}: {c.support:,}") for c in found.class_scores if c.support)
+    return Outcome(
+        result, "\n".join(lines), (*external_warnings(dataset), *motion_warnings(measured, classifier.classes))
+    )
 
 
 def _by_factor(console: Console, classifier: Any, data: str, factors: list[str]) -> Outcome:

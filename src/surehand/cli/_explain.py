@@ -34,13 +34,15 @@ def explain(
 ) -> Outcome:
     """Explain what MODEL reads in IMAGE: superpixels, perturbations, weights, coefficients, result."""
     from surehand import report
+    from surehand.alphabet import motion_warnings
     from surehand.data import read_image, to_images
     from surehand.explain import explain as explain_
     from surehand.explain import kernel_size_for
     from surehand.models import load
 
     classifier = load(model)
-
+    # As `predict` reads it: cut at another size and brought to the model's, the image may be read otherwise.
+    (read,) = classifier.probabilities(to_images(read_image(image, classifier.size)[None])).numpy()
     options: dict[str, Any] = {"recipe": recipe, "kernel_size": kernel_size_for(size, size)} | (
         {"perturbations": perturbations} if perturbations is not None else {}
     )
@@ -48,7 +50,7 @@ def explain(
         classifier.calibrated,
         to_images(read_image(image, size)[None]),
         method,
-        target if target == "top" else class_index(classifier, target),
+        int(read.argmax()) if target == "top" else class_index(classifier, target),
         None if against is None else class_index(classifier, against),
         seed,
         model_size=classifier.size,
@@ -69,4 +71,11 @@ def explain(
         "coefficients": found.coefficients.tolist(),
     }
     text = f"{name} {100 * sure:.1f} %, {result['superpixels']} superpixels, R2 {found.r2:.2f}\n{figures[-1]}"
-    return Outcome(result, text, found.warnings, (str(arrays), *map(str, figures)))
+    warnings = [*found.warnings]
+    if (cut := int(found.probabilities.argmax())) != read.argmax():
+        warnings.append(
+            f"{image} is read as {classifier.classes[int(read.argmax())]}, but as {classifier.classes[cut]} when it is "
+            f"brought to {size} pixels first, where superpixels are cut; give another --size."
+        )
+    warnings += motion_warnings([(name, f"{name} in {image}")], classifier.classes)
+    return Outcome(result, text, tuple(warnings), (str(arrays), *map(str, figures)))

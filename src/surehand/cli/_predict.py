@@ -20,6 +20,7 @@ def predict(
     """What MODEL reads in each image, and how sure it is."""
     import numpy as np
 
+    from surehand.alphabet import motion_warnings
     from surehand.data import read_image, to_images
     from surehand.models import load
 
@@ -31,4 +32,5 @@ def predict(
         readings = [{"class": classifier.classes[i], "probability": float(sure[i])} for i in order]
         result.append({"image": str(path), "prediction": readings[0]["class"], "top": readings})
         lines.append(f"{path}  " + "  ".join(f"{r['class']} {100 * r['probability']:.1f} %" for r in readings))
-    return Outcome({"images": result}, "\n".join(lines))
+    warnings = motion_warnings(((found["prediction"], found["image"]) for found in result), classifier.classes)
+    return Outcome({"images": result}, "\n".join(lines), warnings)

@@ -98,8 +98,7 @@ def run(
     devices: DevicesOption = None,
 ) -> Outcome:
     """Audit classifiers: read, check, split, train, evaluate, attack, explain, speak, report."""
-    asks_kaggle = (data or "").startswith("kaggle:")
-    console.say("Surehand is loading." if asks_kaggle else "Surehand is loading. Nothing is sent off this machine.")
+    console.say("Surehand is loading.")
     from dataclasses import replace
 
     from surehand.audit import AuditSettings, audit
@@ -134,6 +133,8 @@ def run(
     settings = replace(settings, **changes, training={**settings.training, **training})
     for name in settings.models:
         settings.for_model(name)  # wrong options are told now, not after the first model
+    if not any(source.startswith("kaggle:") for source in (settings.source, *settings.external.values())):
+        console.say("Nothing is sent off this machine.")
     gates = _gates(fail_under or [], settings.external)
     with run_folder(out, settings.source) as folder:
         console.say(f"Folder    {folder}")

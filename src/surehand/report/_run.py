@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from surehand.alphabet import MOTION_LETTERS, manual_alphabet
+from surehand.alphabet import MOTION_LETTERS, manual_alphabet, named
 from surehand.errors import DataError
 
 from ._words import MOTION_MARK, MOTION_NOTE, printable
@@ -87,7 +87,7 @@ class Run:
 
     def label(self, name: str) -> str:
         """A class name as it is shown: a dagger marks the letters that are motions."""
-        return name + MOTION_MARK if self.alphabet and name.upper() in MOTION_LETTERS else name
+        return name + MOTION_MARK if self.alphabet and named((name,), MOTION_LETTERS) else name
 
     @property
     def motion_note(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from surehand.alphabet import MOTION_LETTERS, manual_alphabet
+from surehand.alphabet import MOTION_LETTERS, manual_alphabet, named
 
 from ._half import epsilon_of_half
 from ._run import Record
@@ -83,6 +83,13 @@ def _of_run(run: Record) -> Iterator[Reason]:
                 "it is not external, and its accuracy measures memory."
             )
             yield Reason("external-known", DO_NOT_TRUST, text)
+        near, images = external.get("near_images") or 0, external.get("images") or 0
+        if images and near / images > LEAK:
+            text = (
+                f"{percent(near / images)} of the images of {set_name(where)} have a near twin of their class in the "
+                "training source: where they come from its recordings, the accuracy on them measures memory."
+            )
+            yield Reason("external-near", CAUTION, text)
     if not run.get("external"):
         hands = manual_alphabet((run.get("data") or {}).get("class_names") or ())
         where = "on other people's hands" if hands else "on images from elsewhere"
@@ -132,7 +139,7 @@ def _of_model(name: str, model: Record, data: Record) -> Iterator[Reason]:
     motions = MOTION_LETTERS if manual_alphabet(data.get("class_names") or ()) else ()
     for where, classes in (model.get("never_recognised") or {}).items():
         if classes:
-            names = [f"{c} (still frame only)" if c.upper() in motions else c for c in _first(classes)]
+            names = [f"{c} (still frame only)" if named((c,), motions) else c for c in _first(classes)]
             text = f"On {set_name(where)}, {name} never recognises {listed(names)}."
             yield Reason("class-never-recognised", CAUTION, text, name)
     if model.get("fgsm"):
@@ -170,13 +177,15 @@ def _of_sets(name: str, random: Any, grouped: Any, external: Record, classes: in
     for where, measured in {"grouped": grouped, **elsewhere}.items():
         if not _known(measured):
             continue
+        small = measured["high"] - measured["low"] > INTERVAL_WIDTH
         if classes and measured["low"] <= 1 / classes:
             text = (
                 f"On {set_name(where)}, {name} cannot be told from guessing "
                 f"({percent(measured['value'])}; chance is {percent(1 / classes)})."
             )
-            yield Reason("chance", DO_NOT_TRUST, text, name)
-        if measured["high"] - measured["low"] > INTERVAL_WIDTH:
+            # A small set does not condemn here either: of two classes, five of five right could be chance.
+            yield Reason("chance", CAUTION if small else DO_NOT_TRUST, text, name)
+        if small:
             text = (
                 f"The accuracy of {name} on {set_name(where)} rests on {several(measured['n'], 'image')}: "
                 f"it may be anywhere from {interval(measured['low'], measured['high'])}."
