@@ -47,6 +47,7 @@ def test_a_configuration_file_says_what_the_settings_said(source, external, trai
         'models = "cnn"',
         "[training]\nseed = 3",
         "[training.augmentation]\nflip = 2",
+        "[training]\naugmentation = ['hue']",
         "[training.augmentation]\nrotation = 'far'",
         'source = "caf\udce9"',
     ],

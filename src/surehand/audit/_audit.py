@@ -64,7 +64,9 @@ def audit(
     """
     tell, started = narrator or Silent(), monotonic()
     folder = RunFolder(path)
-    # A name mistyped is told before anything is written: an earlier run may lie in the folder.
+    # What is wrong with settings or names is told before anything is written: an earlier run may lie in the folder.
+    for name in settings.models:
+        settings.for_model(name)
     dataset = _load(settings, cache, tell)
     external = _load_external(settings, dataset, cache, tell)
     folder.write_text("config.toml", settings.to_toml())

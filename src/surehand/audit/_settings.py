@@ -110,6 +110,8 @@ class AuditSettings:
         try:
             if "augmentation" in values.get("training", {}):
                 augmentation = values["training"]["augmentation"]
+                if not isinstance(augmentation, dict):
+                    raise ConfigurationError(f"{path}: training.augmentation must be a table; got {augmentation!r}.")
                 _refuse_unknown(path, "training.augmentation.", augmentation, Augmentation)
                 _refuse_types(path, "training.augmentation.", augmentation, Augmentation())
                 values["training"]["augmentation"] = augmentation_from(augmentation)

@@ -1,6 +1,7 @@
 """What an explanation is, and its file."""
 
 import json
+import lzma
 import zipfile
 import zlib
 from dataclasses import dataclass, fields
@@ -13,6 +14,8 @@ from surehand.errors import DataError, UsageError
 from surehand.files import replacing
 
 _FORMAT = "surehand explanation 1"
+# What reading an archive raises where a byte is wrong; such a byte may also say that it is encrypted: RuntimeError.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 Option = str | int | float | None
 
 
@@ -143,6 +146,5 @@ def load(path: str | Path) -> Explanation:
         return kind(**arrays, **{**rest, "warnings": tuple(rest["warnings"])})
     except OSError as error:
         raise DataError(f"Could not read the explanation {path}: {error.strerror or error}.") from error
-    # RuntimeError: a byte that says the archive is encrypted, or compressed in another way.
-    except (EOFError, KeyError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except (EOFError, KeyError, RuntimeError, TypeError, ValueError, *_DAMAGED) as error:
         raise DataError(f"{path} is not an explanation in the format '{_FORMAT}'; write one with save().") from error
