@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
-from surehand.data import Augmentation, check, external_warnings, load, load_external, sheet
+from surehand.data import Augmentation, check, external_warnings, known_from, load, load_external, sheet
 from surehand.data import _neighbour as neighbour
 from surehand.data._neighbour import nearest
 from surehand.errors import DataError, UsageError
@@ -110,7 +110,8 @@ def test_external_sets_are_compared_with_training(tmp_path, fill, two_classes):
     training = load(two_classes, 16)
     root = fill(tmp_path / "external", {"A/1.png": 0, "A/2.png": 500, "A/3.png": b""})
     fill(root, {"B/1.png": b""})
-    warnings = external_warnings(load_external(root, 16, training.manifest.classes), training)
+    external = load_external(root, 16, training.manifest.classes)
+    warnings = external_warnings(external, known_from(external, training))
     assert len(warnings) == 3
     assert "no images of B" in warnings[0]
     assert "1 of the images" in warnings[1]

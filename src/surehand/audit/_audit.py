@@ -173,7 +173,7 @@ def _external(settings: AuditSettings, sets: dict[str, Dataset], dataset: Datase
             "missing_classes": [c for i, c in enumerate(dataset.manifest.classes) if i not in present],
             "known_images": known.copies,
             "near_images": known.twins,
-            "warnings": list(external_warnings(loaded, dataset)),
+            "warnings": list(external_warnings(loaded, known)),
         }
         tell.say(f"External  {name}: {len(loaded.manifest):,} images, never trained on")
     return found

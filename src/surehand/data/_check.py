@@ -166,25 +166,24 @@ def known_from(external: Dataset, training: Dataset) -> Known:
     return Known(int(copies.sum()), int((near & ~copies).sum()))
 
 
-def external_warnings(external: Dataset, training: Dataset | None = None) -> tuple[str, ...]:
+def external_warnings(external: Dataset, known: Known | None = None) -> tuple[str, ...]:
     """What belongs beside an accuracy on an external set: missing classes, images known from training, files left out.
 
     Args:
         external: from `load_external`.
-        training: what the model was trained on, where it is known.
+        known: from `known_from`, where it is known what the model was trained on.
     """
     name = external.manifest.source
     counts = np.bincount(external.manifest.labels, minlength=len(external.manifest.classes))
     warnings = []
     if missing := [c for c, n in zip(external.manifest.classes, counts, strict=True) if n == 0]:
         warnings.append(f"{name} has no images of {listed(missing)}: its accuracy says nothing about them.")
-    known = Known(0, 0) if training is None else known_from(external, training)
-    if known.copies:
+    if known is not None and known.copies:
         warnings.append(
             f"{known.copies:,} of the images of {name} occur in the training source too, byte for byte: "
             "it is not external."
         )
-    if known.twins:
+    if known is not None and known.twins:
         warnings.append(
             f"{known.twins:,} of the images of {name} have a near twin of their class in the training source: "
             "both may come from one recording."
