@@ -63,10 +63,10 @@ def audit(
         KeyboardInterrupt: after Ctrl-C; the same call goes on where this one stopped.
     """
     tell, started = narrator or Silent(), monotonic()
-    folder = RunFolder(path)
     # What is wrong with settings or names is told before anything is written: an earlier run may lie in the folder.
     for name in settings.models:
         settings.for_model(name)
+    folder = RunFolder(path)
     dataset = _load(settings, cache, tell)
     external = _load_external(settings, dataset, cache, tell)
     folder.write_text("config.toml", settings.to_toml())

@@ -131,8 +131,6 @@ def run(
         seed=seed,
     )
     settings = replace(settings, **changes, training={**settings.training, **training})
-    for name in settings.models:
-        settings.for_model(name)  # wrong options are told now, not after the first model
     if not any(source.startswith("kaggle:") for source in (settings.source, *settings.external.values())):
         console.say("Nothing is sent off this machine.")
     gates = _gates(fail_under or [], settings.external)
